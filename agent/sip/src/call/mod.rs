@@ -1,0 +1,3 @@
+//! Calls.
+mod cause;
+pub use cause::{CallError, EndCause};

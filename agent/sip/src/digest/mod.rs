@@ -1,0 +1,3 @@
+//! Digest.
+mod credential;
+pub use credential::{Credential, Password};

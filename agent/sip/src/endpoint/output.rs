@@ -1,0 +1,63 @@
+//! What an endpoint asks of its driver.
+
+use super::config::Transport;
+use super::event::Event;
+use std::fmt;
+use std::net::SocketAddr;
+
+/// Names one flow: a UDP socket, later a connection. Chosen by the endpoint, never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FlowId(pub(crate) u64);
+
+impl fmt::Display for FlowId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", self.0)
+    }
+}
+
+/// Names one question about a host. Never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ResolveId(pub(crate) u64);
+
+/// What is to be done next, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Output {
+    /// Send these bytes as one datagram (or, on a stream, as they are).
+    Transmit {
+        /// The flow to send on.
+        flow: FlowId,
+        /// Where to.
+        to: SocketAddr,
+        /// One whole message.
+        bytes: Vec<u8>,
+    },
+    /// Something happened.
+    Event(Event),
+    /// Find the addresses of a host, then call [`Endpoint::resolved`](crate::Endpoint::resolved).
+    Resolve {
+        /// Names the question.
+        id: ResolveId,
+        /// Host name; never an address.
+        host: String,
+        /// The port when it is fixed; when `None`, SRV records may name one (RFC 3263), else the transport's default.
+        port: Option<u16>,
+        /// The transport wanted.
+        transport: Transport,
+    },
+    /// Open a flow, then call [`Endpoint::flow_opened`](crate::Endpoint::flow_opened) or [`Endpoint::flow_failed`](crate::Endpoint::flow_failed).
+    Open {
+        /// Names the flow.
+        flow: FlowId,
+        /// The transport.
+        transport: Transport,
+        /// A peer that must be reachable from the flow; `None` when only listening matters. A UDP flow must stay unconnected:
+        /// it sends to and receives from any address.
+        remote: Option<SocketAddr>,
+    },
+    /// Close a flow; nothing is sent on it any more.
+    Close {
+        /// The flow.
+        flow: FlowId,
+    },
+}

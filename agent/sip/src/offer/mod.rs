@@ -1,0 +1,3 @@
+//! Offer and answer.
+mod media;
+pub use media::{Codec, LocalMedia, NegotiatedMedia};

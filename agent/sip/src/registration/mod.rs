@@ -1,0 +1,3 @@
+//! Registration.
+mod state;
+pub use state::RegistrationState;

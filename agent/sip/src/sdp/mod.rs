@@ -1,0 +1,3 @@
+//! SDP.
+mod direction;
+pub use direction::Direction;

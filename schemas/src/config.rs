@@ -1,0 +1,533 @@
+//! A desk's configuration: what the server signs and the agent runs.
+//!
+//! The same sections serve the admin's layers (fleet < desk): every setting is optional there, [`Media::over`]
+//! and its kin lay one layer over another, and the accessors give the value in force.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::secret::SealedSecret;
+use crate::sip_address::{is_host, split_port};
+use crate::{AccountId, DeskId, Generation, SipAddress, Timestamp};
+
+/// The largest signed configuration an agent reads, in bytes.
+pub const MAX_CONFIG_BYTES: usize = 1 << 20;
+/// The most accounts on one desk.
+pub const MAX_ACCOUNTS: usize = 128;
+/// The most contacts in one configuration.
+pub const MAX_CONTACTS: usize = 5_000;
+/// The most hooks in one configuration.
+pub const MAX_HOOKS: usize = 64;
+
+/// One generation of one desk's configuration. Signed by the director as `payload` of an envelope.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+pub struct DeskConfig {
+    /// Whose configuration this is: no other desk takes it.
+    pub desk: DeskId,
+    /// The desk's name, as the admin knows it.
+    pub name: String,
+    /// Rises with every change; an older one is refused.
+    pub generation: Generation,
+    /// When it was signed.
+    pub issued: Timestamp,
+    /// The SIP accounts, in the order shown to the user; the first is the default.
+    #[serde(default)]
+    pub accounts: Vec<Account<SealedSecret>>,
+    /// Sound and codecs.
+    #[serde(default)]
+    pub media: Media,
+    /// Addresses, ports, and the link to the server.
+    #[serde(default)]
+    pub network: Network,
+    /// What runs when something happens.
+    #[serde(default)]
+    pub hooks: Vec<Hook>,
+    /// The people everyone calls.
+    #[serde(default)]
+    pub contacts: Vec<Contact>,
+}
+
+/// A SIP identity on a desk. `S` is how its password is held: sealed on the wire, in the clear in an admin's file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+#[serde(bound(deserialize = "S: Deserialize<'de>"))]
+pub struct Account<S> {
+    /// Unique on the desk.
+    pub id: AccountId,
+    /// What the user sees; the address when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// The address of record.
+    pub address: SipAddress,
+    /// The name that others see.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    /// The user of the digest; the address's user when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// Answer only challenges of this realm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub realm: Option<String>,
+    /// The password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<S>,
+    /// `host` or `host:port` of the registrar; the address's host when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registrar: Option<String>,
+    /// `host` or `host:port` that every request goes through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outbound_proxy: Option<String>,
+    /// How SIP travels.
+    #[serde(default)]
+    pub transport: Transport,
+    /// Whether the account registers; a peer-to-peer account does not.
+    #[serde(default = "yes")]
+    pub register: bool,
+    /// Seconds of registration asked for, 10 to 86,400.
+    #[serde(default = "default_register_expires")]
+    pub register_expires: u32,
+    /// The most calls at once, 1 to 100.
+    #[serde(default = "default_max_calls")]
+    pub max_calls: u16,
+    /// A disabled account stays in the file and off the air.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+}
+
+impl<S> Account<S> {
+    /// The user of the digest.
+    pub fn digest_user(&self) -> &str {
+        self.username
+            .as_deref()
+            .unwrap_or_else(|| self.address.user())
+    }
+
+    /// The same account with its password held another way.
+    pub fn map_password<T>(self, with: impl FnOnce(Option<S>) -> Option<T>) -> Account<T> {
+        Account {
+            password: with(self.password),
+            id: self.id,
+            label: self.label,
+            address: self.address,
+            display_name: self.display_name,
+            username: self.username,
+            realm: self.realm,
+            registrar: self.registrar,
+            outbound_proxy: self.outbound_proxy,
+            transport: self.transport,
+            register: self.register,
+            register_expires: self.register_expires,
+            max_calls: self.max_calls,
+            enabled: self.enabled,
+        }
+    }
+
+    /// Checks what the types alone do not.
+    ///
+    /// # Errors
+    /// The first setting out of bounds, with its path below `at`.
+    pub fn validate(&self, at: &str) -> Result<(), ConfigError> {
+        let fail = |key: &str, why: String| {
+            Err(ConfigError {
+                path: format!("{at}.{key}"),
+                why,
+            })
+        };
+        for (key, value) in [
+            ("label", &self.label),
+            ("display_name", &self.display_name),
+            ("username", &self.username),
+            ("realm", &self.realm),
+        ] {
+            if let Some(text) = value {
+                if text.is_empty() || text.len() > 128 || text.chars().any(char::is_control) {
+                    return fail(
+                        key,
+                        "must be 1 to 128 bytes without control characters".into(),
+                    );
+                }
+            }
+        }
+        for (key, value) in [
+            ("registrar", &self.registrar),
+            ("outbound_proxy", &self.outbound_proxy),
+        ] {
+            if let Some(text) = value {
+                let good =
+                    split_port(text).is_some_and(|(host, port)| is_host(host) && port != Some(0));
+                if !good {
+                    return fail(key, format!("{text:?} is no host or host:port"));
+                }
+            }
+        }
+        if !(10..=86_400).contains(&self.register_expires) {
+            return fail(
+                "register_expires",
+                format!(
+                    "{} is not between 10 and 86400 seconds",
+                    self.register_expires
+                ),
+            );
+        }
+        if !(1..=100).contains(&self.max_calls) {
+            return fail(
+                "max_calls",
+                format!("{} is not between 1 and 100", self.max_calls),
+            );
+        }
+        Ok(())
+    }
+}
+
+/// How SIP travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// UDP (RFC 3261 §18).
+    #[default]
+    Udp,
+}
+
+/// Sound and codecs.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+pub struct Media {
+    /// Where a call's sound comes from: `default`, a device's name, `tone:440`, `wav:FILE` or `null`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
+    /// Where a call's sound goes: `default`, a device's name, `wav:FILE` or `null`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
+    /// Codecs by preference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub codecs: Option<Vec<CodecName>>,
+    /// Milliseconds of sound in a packet: 10 or 20.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ptime_ms: Option<u16>,
+    /// The most delay the jitter buffer may add, in milliseconds, 20 to 1,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jitter_max_ms: Option<u16>,
+}
+
+impl Media {
+    /// These settings where given, else those of the layer below.
+    pub fn over(self, below: &Self) -> Self {
+        Self {
+            input: self.input.or_else(|| below.input.clone()),
+            output: self.output.or_else(|| below.output.clone()),
+            codecs: self.codecs.or_else(|| below.codecs.clone()),
+            ptime_ms: self.ptime_ms.or(below.ptime_ms),
+            jitter_max_ms: self.jitter_max_ms.or(below.jitter_max_ms),
+        }
+    }
+
+    /// The input in force.
+    pub fn input(&self) -> &str {
+        self.input.as_deref().unwrap_or("default")
+    }
+
+    /// The output in force.
+    pub fn output(&self) -> &str {
+        self.output.as_deref().unwrap_or("default")
+    }
+
+    /// The codecs in force, by preference.
+    pub fn codecs(&self) -> &[CodecName] {
+        self.codecs
+            .as_deref()
+            .unwrap_or(&[CodecName::Pcma, CodecName::Pcmu])
+    }
+
+    /// Milliseconds of sound in a packet.
+    pub fn ptime_ms(&self) -> u16 {
+        self.ptime_ms.unwrap_or(20)
+    }
+
+    /// The most delay of the jitter buffer in milliseconds.
+    pub fn jitter_max_ms(&self) -> u16 {
+        self.jitter_max_ms.unwrap_or(300)
+    }
+
+    /// Checks what the types alone do not.
+    ///
+    /// # Errors
+    /// The first setting out of bounds.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let fail = |key: &str, why: &str| {
+            Err(ConfigError {
+                path: format!("media.{key}"),
+                why: why.to_owned(),
+            })
+        };
+        for (key, device) in [("input", &self.input), ("output", &self.output)] {
+            if device
+                .as_ref()
+                .is_some_and(|d| d.is_empty() || d.len() > 512 || d.chars().any(char::is_control))
+            {
+                return fail(key, "must be 1 to 512 bytes without control characters");
+            }
+        }
+        if self
+            .codecs
+            .as_ref()
+            .is_some_and(|codecs| codecs.is_empty() || codecs.len() > 16)
+        {
+            return fail("codecs", "must name 1 to 16 codecs");
+        }
+        if self.ptime_ms.is_some_and(|ms| ms != 10 && ms != 20) {
+            return fail("ptime_ms", "must be 10 or 20");
+        }
+        if self
+            .jitter_max_ms
+            .is_some_and(|ms| !(20..=1_000).contains(&ms))
+        {
+            return fail("jitter_max_ms", "must be between 20 and 1000");
+        }
+        Ok(())
+    }
+}
+
+/// A codec that an account may offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum CodecName {
+    /// G.711 µ-law, 8 kHz.
+    Pcmu,
+    /// G.711 A-law, 8 kHz.
+    Pcma,
+}
+
+/// Addresses, ports, and the link to the server.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+pub struct Network {
+    /// The lowest UDP port for RTP, even.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtp_port_min: Option<u16>,
+    /// The highest UDP port for RTP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rtp_port_max: Option<u16>,
+    /// Seconds a long poll may wait at the server, 5 to 3,600.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poll_wait: Option<u32>,
+    /// Seconds between status reports when nothing changes, 60 to 86,400.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heartbeat: Option<u32>,
+}
+
+impl Network {
+    /// These settings where given, else those of the layer below.
+    pub fn over(self, below: &Self) -> Self {
+        Self {
+            rtp_port_min: self.rtp_port_min.or(below.rtp_port_min),
+            rtp_port_max: self.rtp_port_max.or(below.rtp_port_max),
+            poll_wait: self.poll_wait.or(below.poll_wait),
+            heartbeat: self.heartbeat.or(below.heartbeat),
+        }
+    }
+
+    /// The range of UDP ports for RTP and RTCP.
+    pub fn rtp_ports(&self) -> std::ops::RangeInclusive<u16> {
+        self.rtp_port_min.unwrap_or(16_384)..=self.rtp_port_max.unwrap_or(32_767)
+    }
+
+    /// Seconds a long poll may wait at the server.
+    pub fn poll_wait(&self) -> u32 {
+        self.poll_wait.unwrap_or(240)
+    }
+
+    /// Seconds between status reports when nothing changes.
+    pub fn heartbeat(&self) -> u32 {
+        self.heartbeat.unwrap_or(900)
+    }
+
+    /// Checks what the types alone do not.
+    ///
+    /// # Errors
+    /// The first setting out of bounds.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let fail = |key: &str, why: &str| {
+            Err(ConfigError {
+                path: format!("network.{key}"),
+                why: why.to_owned(),
+            })
+        };
+        let ports = self.rtp_ports();
+        if *ports.start() < 1_024 || ports.start().saturating_add(3) > *ports.end() {
+            return fail(
+                "rtp_port_min",
+                "must be at least 1024 and leave 4 ports up to rtp_port_max",
+            );
+        }
+        if !(5..=3_600).contains(&self.poll_wait()) {
+            return fail("poll_wait", "must be between 5 and 3600 seconds");
+        }
+        if !(60..=86_400).contains(&self.heartbeat()) {
+            return fail("heartbeat", "must be between 60 and 86400 seconds");
+        }
+        Ok(())
+    }
+}
+
+/// Something to do when an event happens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+pub struct Hook {
+    /// The event.
+    pub on: HookEvent,
+    /// A program and its arguments; never a shell line. Tokens like `{number}` stand for the call's facts.
+    pub run: Vec<String>,
+}
+
+/// What a hook can wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum HookEvent {
+    /// A call comes in.
+    Incoming,
+    /// The user is alerted.
+    Ringing,
+    /// A call is answered.
+    Answered,
+    /// Sound flows.
+    MediaStarted,
+    /// The far side was busy.
+    Busy,
+    /// A call is over.
+    Ended,
+    /// A call was not answered.
+    Missed,
+}
+
+/// Someone to call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+pub struct Contact {
+    /// The name shown.
+    pub name: String,
+    /// A number or SIP address.
+    pub number: String,
+}
+
+/// A setting that is well formed and still not right.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {why}")]
+pub struct ConfigError {
+    /// Where: `accounts[1].registrar`.
+    pub path: String,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+impl DeskConfig {
+    /// Checks what the types alone do not.
+    ///
+    /// # Errors
+    /// The first setting out of bounds.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        validate_sections(
+            &self.accounts,
+            &self.media,
+            &self.network,
+            &self.hooks,
+            &self.contacts,
+        )
+    }
+}
+
+/// Checks the sections of a configuration together, wherever they stand: in a signed document, in
+/// `fleet.yaml`, in `agent.yaml`.
+///
+/// # Errors
+/// The first setting out of bounds.
+pub fn validate_sections<S>(
+    accounts: &[Account<S>],
+    media: &Media,
+    network: &Network,
+    hooks: &[Hook],
+    contacts: &[Contact],
+) -> Result<(), ConfigError> {
+    let fail = |path: String, why: String| Err(ConfigError { path, why });
+    if accounts.len() > MAX_ACCOUNTS {
+        return fail(
+            "accounts".into(),
+            format!(
+                "{} accounts; a desk has at most {MAX_ACCOUNTS}",
+                accounts.len()
+            ),
+        );
+    }
+    let mut seen = BTreeMap::new();
+    for (index, account) in accounts.iter().enumerate() {
+        let at = format!("accounts[{index}]");
+        account.validate(&at)?;
+        if let Some(first) = seen.insert(&account.id, index) {
+            return fail(
+                format!("{at}.id"),
+                format!(
+                    "{:?} is already the id of accounts[{first}]",
+                    account.id.as_str()
+                ),
+            );
+        }
+    }
+    media.validate()?;
+    network.validate()?;
+    if hooks.len() > MAX_HOOKS {
+        return fail(
+            "hooks".into(),
+            format!("{} hooks; a desk has at most {MAX_HOOKS}", hooks.len()),
+        );
+    }
+    for (index, hook) in hooks.iter().enumerate() {
+        if hook.run.is_empty()
+            || hook.run.len() > 32
+            || hook
+                .run
+                .iter()
+                .any(|arg| arg.len() > 1_024 || arg.contains('\0'))
+        {
+            return fail(
+                format!("hooks[{index}].run"),
+                "must be a program with at most 31 arguments of at most 1024 bytes".into(),
+            );
+        }
+    }
+    if contacts.len() > MAX_CONTACTS {
+        return fail(
+            "contacts".into(),
+            format!(
+                "{} contacts; a desk has at most {MAX_CONTACTS}",
+                contacts.len()
+            ),
+        );
+    }
+    for (index, contact) in contacts.iter().enumerate() {
+        for (key, text) in [("name", &contact.name), ("number", &contact.number)] {
+            if text.is_empty() || text.len() > 255 || text.chars().any(char::is_control) {
+                return fail(
+                    format!("contacts[{index}].{key}"),
+                    "must be 1 to 255 bytes without control characters".into(),
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn default_register_expires() -> u32 {
+    300
+}
+
+fn default_max_calls() -> u16 {
+    10
+}

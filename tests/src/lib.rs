@@ -1,1 +1,24 @@
-//! Under construction.
+//! The lab: real peers, our own programs, and the instruments that judge what passed between them.
+//!
+//! Owns the start, the control and the clean end of every process that a suite needs (Kamailio,
+//! baresip, SIPp, `carillon-server`, `carillon`), the free ports they live on, and the measurements
+//! (tones in recordings, RTP streams on the wire, memory and wake-ups of a process).
+//! Never links the agent or the server: they are met as programs, the way an admin meets them.
+
+pub mod baresip;
+pub mod binaries;
+pub mod capture;
+pub mod fault;
+pub mod footprint;
+pub mod kamailio;
+pub mod parts;
+pub mod patience;
+pub mod ports;
+pub mod process;
+pub mod recording;
+pub mod relay;
+pub mod section;
+pub mod sipp;
+pub mod tone;
+
+pub use fault::{Fault, Outcome};

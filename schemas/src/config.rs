@@ -141,13 +141,13 @@ impl<S> Account<S> {
             ("username", &self.username),
             ("realm", &self.realm),
         ] {
-            if let Some(text) = value {
-                if text.is_empty() || text.len() > 128 || text.chars().any(char::is_control) {
-                    return fail(
-                        key,
-                        "must be 1 to 128 bytes without control characters".into(),
-                    );
-                }
+            if let Some(text) = value
+                && (text.is_empty() || text.len() > 128 || text.chars().any(char::is_control))
+            {
+                return fail(
+                    key,
+                    "must be 1 to 128 bytes without control characters".into(),
+                );
             }
         }
         for (key, value) in [

@@ -1,0 +1,250 @@
+//! What can be asked of the agent: the messages its root actor [`Agent`](crate::agent::Agent) answers.
+//!
+//! The control API sends them for a person, provisioning sends them for the server. Every refusal is typed
+//! and says what was tried, with what, and what to do.
+
+use std::time::Duration;
+
+use actix::{Message, Recipient};
+use carillon_schemas::{AccountId, Generation};
+
+use crate::event::AgentEvent;
+use crate::running::RunningConfig;
+use crate::view::{AgentView, CallView};
+
+/// Run this configuration from now on. Calls that stand are not touched. When it is refused, nothing changed.
+#[derive(Message, Clone, Debug)]
+#[rtype(result = "Result<Applied, ApplyError>")]
+pub struct ApplyConfig(pub RunningConfig);
+
+/// A configuration runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// Its generation.
+    pub generation: Option<Generation>,
+    /// What changed, a line each, for a person; empty when nothing did.
+    pub changes: Vec<String>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// A configuration that the agent cannot run. The one before runs on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ApplyError {
+    /// An account that no SIP endpoint can be made of.
+    #[error("account {account} cannot run: {why}")]
+    Account {
+        /// Which.
+        account: AccountId,
+        /// What is wrong with it, and what would work.
+        why: String,
+    },
+    /// A setting of sound or network that cannot work.
+    #[error("{path} cannot be used: {why}")]
+    Setting {
+        /// Where: `media.input`.
+        path: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The agent is about to leave.
+    #[error("the agent is shutting down and takes no configuration")]
+    ShuttingDown,
+}
+
+/// Call someone.
+#[derive(Message, Clone, Debug)]
+#[rtype(result = "Result<CallView, CommandError>")]
+pub struct PlaceCall {
+    /// On which account; `None` takes the first that is registered, else the first that is enabled.
+    pub account: Option<AccountId>,
+    /// A number or name in the account's domain, `user@host`, an IP address, or a `sip:` or `tel:` URI.
+    pub target: String,
+}
+
+/// Take an incoming call.
+#[derive(Message, Clone, Debug)]
+#[rtype(result = "Result<CallView, CommandError>")]
+pub struct AnswerCall {
+    /// Which; `None` takes the one that has waited longest.
+    pub call: Option<u32>,
+}
+
+/// End calls: hang up, give up, or decline, as each one's state demands.
+#[derive(Message, Clone, Debug)]
+#[rtype(result = "Result<Vec<CallView>, CommandError>")]
+pub struct HangupCall {
+    /// Which; `None` ends them all.
+    pub call: Option<u32>,
+}
+
+/// Press keys in an established call (RFC 4733).
+#[derive(Message, Clone, Debug)]
+#[rtype(result = "Result<CallView, CommandError>")]
+pub struct SendDtmf {
+    /// Which; `None` takes the only one that is established.
+    pub call: Option<u32>,
+    /// `0` to `9`, `*`, `#`, `A` to `D`; at most 64. May be a PIN: never log it.
+    pub digits: String,
+}
+
+/// Start an account anew, also one that was given up. Its calls end.
+#[derive(Message, Clone, Debug)]
+#[rtype(result = "Result<(), CommandError>")]
+pub struct RestartAccount {
+    /// Which.
+    pub account: AccountId,
+}
+
+/// Show everything.
+#[derive(Message, Clone, Copy, Debug)]
+#[rtype(result = "AgentView")]
+pub struct QueryStatus;
+
+/// Send every event from now on to this actor.
+#[derive(Message, Clone)]
+#[rtype(result = "()")]
+pub struct Subscribe(pub Recipient<AgentEvent>);
+
+/// Hang up, unregister and leave, within two seconds.
+#[derive(Message, Clone, Copy, Debug)]
+#[rtype(result = "()")]
+pub struct Shutdown;
+
+/// Make an account's actor panic.
+#[cfg(feature = "panic-injection")]
+#[derive(Message, Clone, Debug)]
+#[rtype(result = "Result<(), CommandError>")]
+pub struct InjectPanic {
+    /// Which.
+    pub account: AccountId,
+}
+
+/// Why a command was not carried out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// No account of that id.
+    #[error("there is no account {account}; there is: {}", listed(.known))]
+    NoSuchAccount {
+        /// What was asked for.
+        account: AccountId,
+        /// The accounts there are.
+        known: Vec<AccountId>,
+    },
+    /// No account at all, or none that is enabled.
+    #[error("there is no account to call with; enrol this desk, or write one into agent.yaml")]
+    NoAccount,
+    /// The account is there and does not run.
+    #[error("account {account} cannot be used now: {why}")]
+    AccountUnavailable {
+        /// Which.
+        account: AccountId,
+        /// Why, and what to do.
+        why: String,
+    },
+    /// No call of that number.
+    #[error("there is no call {call}; it may have ended")]
+    NoSuchCall {
+        /// What was asked for.
+        call: u32,
+    },
+    /// No call that the command fits.
+    #[error("there is no {what} call")]
+    NoCall {
+        /// `ringing`, `established`.
+        what: &'static str,
+    },
+    /// Several calls fit; one must be named.
+    #[error("several calls are {what}: {calls:?}; name one")]
+    WhichCall {
+        /// `established`.
+        what: &'static str,
+        /// Their numbers.
+        calls: Vec<u32>,
+    },
+    /// The call is not in a state that allows it.
+    #[error("call {call}: {why}")]
+    WrongState {
+        /// Which.
+        call: u32,
+        /// What stands in the way.
+        why: String,
+    },
+    /// A target that cannot be called.
+    #[error("cannot call {target:?}: {why}")]
+    BadTarget {
+        /// What was given.
+        target: String,
+        /// What is wrong with it, and what to write.
+        why: String,
+    },
+    /// As many calls as the account may have.
+    #[error("account {account} has {limit} calls already, which is its limit; end one first")]
+    Busy {
+        /// Which.
+        account: AccountId,
+        /// The limit.
+        limit: usize,
+    },
+    /// Sound devices, codecs or ports do not work out.
+    #[error("the sound of the call cannot start: {why}")]
+    Device {
+        /// What was tried and what came of it.
+        why: String,
+    },
+    /// Digits that cannot be sent.
+    #[error("{why}")]
+    BadDigits {
+        /// What is wrong with them; never the digits themselves.
+        why: String,
+    },
+    /// The agent is about to leave.
+    #[error("the agent is shutting down")]
+    ShuttingDown,
+    /// The actor asked did not answer.
+    #[error("{actor} did not answer; it may be restarting: try again in a moment")]
+    NoAnswer {
+        /// Which.
+        actor: String,
+    },
+}
+
+impl CommandError {
+    /// One stable word for programs.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::NoSuchAccount { .. } => "no-such-account",
+            Self::NoAccount => "no-account",
+            Self::AccountUnavailable { .. } => "account-unavailable",
+            Self::NoSuchCall { .. } => "no-such-call",
+            Self::NoCall { .. } => "no-call",
+            Self::WhichCall { .. } => "which-call",
+            Self::WrongState { .. } => "wrong-state",
+            Self::BadTarget { .. } => "bad-target",
+            Self::Busy { .. } => "busy",
+            Self::Device { .. } => "device",
+            Self::BadDigits { .. } => "bad-digits",
+            Self::ShuttingDown => "shutting-down",
+            Self::NoAnswer { .. } => "no-answer",
+        }
+    }
+}
+
+/// At most sixteen ids: a desk may have 128.
+fn listed(known: &[AccountId]) -> String {
+    const SHOWN: usize = 16;
+    if known.is_empty() {
+        return "none".to_owned();
+    }
+    let mut text = known
+        .iter()
+        .take(SHOWN)
+        .map(AccountId::as_str)
+        .collect::<Vec<_>>()
+        .join(", ");
+    if known.len() > SHOWN {
+        text.push_str(&format!(" and {} more", known.len() - SHOWN));
+    }
+    text
+}

@@ -1,0 +1,128 @@
+//! What happened: the one stream that status report, hooks and integrations listen to.
+//!
+//! Children send an [`AgentEvent`] to the root actor, which keeps its books by it and passes it on to every
+//! subscriber. Sending never waits: a subscriber whose mailbox is full misses events and is told how many by
+//! [`AgentEvent::EventsMissed`]; it then asks for [`QueryStatus`](crate::command::QueryStatus).
+
+use std::time::Duration;
+
+use carillon_schemas::status::AccountStatus;
+use carillon_schemas::{AccountId, Generation};
+use serde::{Deserialize, Serialize};
+
+use crate::view::CallView;
+
+/// Something that happened on the desk.
+#[derive(actix::Message, Clone, Debug, PartialEq)]
+#[rtype(result = "()")]
+pub enum AgentEvent {
+    /// An account is new or stands somewhere else.
+    AccountChanged(AccountStatus),
+    /// An account left the configuration.
+    AccountRemoved(AccountId),
+    /// A call is new or stands somewhere else.
+    CallChanged(CallView),
+    /// A call is over.
+    CallEnded {
+        /// The call as it last was.
+        view: CallView,
+        /// Why it ended.
+        cause: CallCause,
+        /// The same for a person.
+        text: String,
+    },
+    /// The far side pressed a key.
+    DtmfReceived {
+        /// The call.
+        call: u32,
+        /// `0` to `9`, `*`, `#`, `A` to `D`.
+        digit: char,
+    },
+    /// The sound of a call has a trouble: a device was lost, or the far side fell silent.
+    MediaTrouble {
+        /// The call.
+        call: u32,
+        /// What is wrong, for a person.
+        text: String,
+    },
+    /// A configuration runs.
+    ConfigApplied {
+        /// Its generation; `None` for `agent.yaml` alone.
+        generation: Option<Generation>,
+        /// What changed, a line each, for a person.
+        changes: Vec<String>,
+        /// How long it took.
+        took: Duration,
+    },
+    /// A configuration was refused; the one before runs on.
+    ConfigRefused {
+        /// Its generation, where it could be read.
+        generation: Option<Generation>,
+        /// Why, for a person.
+        reason: String,
+    },
+    /// Something about a configuration deserves a look, though it runs.
+    ConfigWarning {
+        /// What, for a person.
+        text: String,
+    },
+    /// An actor ended unexpectedly and is started again.
+    ActorRestarted {
+        /// Its name: `account/main`, `provisioning`.
+        actor: String,
+        /// The account, when it is an account's actor.
+        account: Option<AccountId>,
+        /// How it ended.
+        why: String,
+        /// Which restart within the window of its policy, from 1.
+        attempt: u32,
+        /// How long the restart waits.
+        after: Duration,
+    },
+    /// An actor ended unexpectedly too often and stays down.
+    ActorGivenUp {
+        /// Its name.
+        actor: String,
+        /// The account, when it is an account's actor.
+        account: Option<AccountId>,
+        /// How it ended the last time.
+        why: String,
+    },
+    /// The freshness statement has expired: the server, or something before it, may be holding news back.
+    FreshnessLost,
+    /// A current freshness statement is there again.
+    FreshnessRegained,
+    /// The subscriber's mailbox was full: this many events did not reach it.
+    EventsMissed {
+        /// How many.
+        count: u64,
+    },
+    /// The agent hangs up, unregisters and leaves.
+    ShuttingDown,
+}
+
+/// Why a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallCause {
+    /// This side hung up.
+    HungUpHere,
+    /// The far side hung up.
+    HungUpThere,
+    /// The caller gave up before an answer: a missed call.
+    Missed,
+    /// This side declined.
+    Declined,
+    /// The far side is busy.
+    Busy,
+    /// The far side, or a server on the way, refused.
+    Refused,
+    /// Nobody answered.
+    NoAnswer,
+    /// No common ground for the sound, or a sound device failed.
+    Media,
+    /// The far side could not be reached, or stopped answering.
+    Unreachable,
+    /// The actor of the call or its account ended unexpectedly.
+    ActorFailed,
+}

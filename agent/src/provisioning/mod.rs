@@ -1,0 +1,1 @@
+//! Laid out; its owner writes it.

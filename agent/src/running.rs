@@ -1,0 +1,62 @@
+//! The configuration as the agent runs it: verified, or read from `agent.yaml`, with every seal opened.
+//!
+//! Owns the shape that [`reload`](crate::reload) compares and the account actors are made from. It never
+//! crosses a wire and is never written to disk: the passwords in it are in the clear.
+
+use carillon_schemas::config::{Account, Contact, Hook, Media, Network};
+use carillon_schemas::{AccountId, Generation, Secret};
+use serde::{Deserialize, Serialize};
+
+/// Everything the agent runs at one moment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RunningConfig {
+    /// The generation of the server's part; `None` for a desk that never saw a server.
+    pub generation: Option<Generation>,
+    /// The desk's name, as the admin knows it.
+    pub name: Option<String>,
+    /// The accounts in the order shown to the user; the first is the default.
+    pub accounts: Vec<RunningAccount>,
+    /// Sound and codecs.
+    pub media: Media,
+    /// Addresses, ports, and the link to the server.
+    pub network: Network,
+    /// The people everyone calls.
+    pub contacts: Vec<Contact>,
+    /// What runs when something happens.
+    pub hooks: Vec<Hook>,
+}
+
+impl RunningConfig {
+    /// The account of that id.
+    #[must_use]
+    pub fn account(&self, id: &AccountId) -> Option<&RunningAccount> {
+        self.accounts.iter().find(|account| account.id() == id)
+    }
+}
+
+/// One account with its password opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunningAccount {
+    /// Where it comes from.
+    pub origin: Origin,
+    /// What it is.
+    pub config: Account<Secret>,
+}
+
+impl RunningAccount {
+    /// Its id, unique on the desk.
+    #[must_use]
+    pub fn id(&self) -> &AccountId {
+        &self.config.id
+    }
+}
+
+/// Where an account comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// The signed configuration of the provisioning server.
+    Server,
+    /// The desk's own `agent.yaml`.
+    Local,
+}

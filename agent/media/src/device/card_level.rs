@@ -1,0 +1,69 @@
+//! Keeps the clock of a sound card and the clock of the media thread together.
+//!
+//! Looks at how full the ring between them is, on average, and says by how much the resampler is
+//! to be adjusted so that it neither runs dry nor over. Pure arithmetic.
+
+use super::resampler::MAX_ADJUSTMENT;
+
+/// Weight of one reading in the average: about two seconds of frames.
+const WEIGHT: f64 = 0.01;
+
+/// Adjustment for a deviation of one whole target.
+const GAIN: f64 = 0.01;
+
+#[derive(Debug)]
+pub(crate) struct CardLevel {
+    target: f64,
+    average: Option<f64>,
+}
+
+impl CardLevel {
+    /// Aims at `target` samples in the ring.
+    pub(crate) fn new(target: usize) -> Self {
+        Self {
+            target: target.max(1) as f64,
+            average: None,
+        }
+    }
+
+    /// Takes a reading and answers with the share by which the ring should be emptied faster
+    /// (above 0) or slower.
+    pub(crate) fn observe(&mut self, samples: usize) -> f64 {
+        let reading = samples as f64;
+        let average = self.average.get_or_insert(self.target);
+        *average += (reading - *average) * WEIGHT;
+        let deviation = (*average - self.target) / self.target;
+        (deviation * GAIN).clamp(-MAX_ADJUSTMENT, MAX_ADJUSTMENT)
+    }
+
+    /// The ring was filled or emptied by force.
+    pub(crate) fn reset(&mut self) {
+        self.average = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_apart_by_500_ppm_stay_together() {
+        for skew in [-0.0005, 0.0005] {
+            let mut level = CardLevel::new(2880);
+            let (mut ring, mut adjustment) = (2880.0, 0.0);
+            for _ in 0..180_000 {
+                ring += 960.0 * (1.0 + skew) - 960.0 * (1.0 + adjustment);
+                adjustment = level.observe(f64::max(ring, 0.0) as usize);
+                assert!((960.0..4800.0).contains(&ring), "{skew}: {ring}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_adjustment_is_bounded() {
+        let mut level = CardLevel::new(100);
+        for _ in 0..10_000 {
+            assert!(level.observe(1_000_000).abs() <= MAX_ADJUSTMENT);
+        }
+    }
+}

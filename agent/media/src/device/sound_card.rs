@@ -1,0 +1,358 @@
+//! Sound cards through `cpal`, at their own rate.
+//!
+//! Owns an open stream each way. Between the sound system's callback and the media thread lies a
+//! lock-free ring of mono samples: the callback only mixes channels and copies, it takes no lock,
+//! allocates nothing and makes no system call. Rates and clocks are brought together on the
+//! media thread's side.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use cpal::traits::{DeviceTrait, StreamTrait};
+use cpal::{
+    BufferSize, ErrorKind, FromSample, Sample, SampleFormat, SizedSample, StreamConfig,
+    SupportedStreamConfig,
+};
+use rtrb::{Consumer, Producer, RingBuffer};
+
+use super::card_level::CardLevel;
+use super::catalogue::{Direction, find};
+use super::error::DeviceError;
+use super::resampler::{Resampler, to_f32, to_i16};
+use super::{AudioSink, AudioSource};
+use crate::SAMPLE_RATE;
+
+/// Length of a callback's buffer asked of the sound system, in milliseconds. It is always asked
+/// for: the buffer a sound server picks by itself may hold seconds.
+const BUFFER_MS: u32 = 20;
+
+/// Sound that waits between card and thread, in milliseconds: a late callback or a late thread
+/// leaves no hole.
+const LEVEL_MS: u32 = 60;
+
+/// Most sound that may wait, in milliseconds: beyond it sound is dropped rather than delayed.
+const RING_MS: u32 = 300;
+
+/// How long the sound system may take to open a stream.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Milliseconds of sound without a sign of the callback after which a card counts as lost.
+const STALLED_MS: u32 = 2000;
+
+/// A microphone.
+pub(crate) struct CardSource {
+    /// Held for its drop, which closes the card.
+    _stream: cpal::Stream,
+    card: Card,
+    ring: Consumer<f32>,
+    resampler: Resampler,
+    level: CardLevel,
+    playing: bool,
+    taken: Vec<f32>,
+    ready: Vec<f32>,
+}
+
+impl CardSource {
+    /// Opens the named or the default card and starts it.
+    pub(crate) fn open(asked: Option<&str>) -> Result<Self, DeviceError> {
+        let (name, device) = find(asked, Direction::Input)?;
+        let card = Card::new(name, Direction::Input);
+        let offered = device.default_input_config();
+        let offered = offered.map_err(|error| card.refused(&error))?;
+        let config = stream_config(&offered);
+        let (producer, ring) = RingBuffer::new(samples(config.sample_rate, RING_MS));
+        let open = match offered.sample_format() {
+            SampleFormat::I16 => record::<i16>,
+            SampleFormat::I32 => record::<i32>,
+            SampleFormat::U8 => record::<u8>,
+            SampleFormat::U16 => record::<u16>,
+            _ => record::<f32>,
+        };
+        let stream =
+            open(&device, config, producer, &card).map_err(|error| card.refused(&error))?;
+        let resampler = card.resampler(config.sample_rate, SAMPLE_RATE)?;
+        stream.play().map_err(|error| card.refused(&error))?;
+        Ok(Self {
+            _stream: stream,
+            card,
+            ring,
+            resampler,
+            level: CardLevel::new(samples(SAMPLE_RATE, LEVEL_MS)),
+            playing: false,
+            taken: Vec::new(),
+            ready: Vec::new(),
+        })
+    }
+
+    /// Moves what the card recorded to `ready`, at our rate.
+    fn take(&mut self) {
+        let waiting = self.ring.slots();
+        let Ok(chunk) = self.ring.read_chunk(waiting) else {
+            return;
+        };
+        self.taken.clear();
+        let (first, second) = chunk.as_slices();
+        self.taken.extend_from_slice(first);
+        self.taken.extend_from_slice(second);
+        chunk.commit_all();
+        self.resampler.process(&self.taken, &mut self.ready);
+    }
+}
+
+impl AudioSource for CardSource {
+    fn read(&mut self, frame: &mut [i16]) -> Result<(), DeviceError> {
+        self.card.check(frame.len())?;
+        self.take();
+        let level = samples(SAMPLE_RATE, LEVEL_MS);
+        let enough = if self.playing { frame.len() } else { level };
+        self.playing = self.ready.len() >= enough.max(frame.len());
+        if !self.playing {
+            self.level.reset();
+            frame.fill(0);
+            return Ok(());
+        }
+        if self.ready.len() > samples(SAMPLE_RATE, RING_MS) {
+            self.ready.drain(..self.ready.len() - level);
+            self.level.reset();
+        }
+        // More than the level waits: make less of what comes.
+        self.resampler.adjust(-self.level.observe(self.ready.len()));
+        let count = frame.len();
+        for (sample, value) in frame.iter_mut().zip(self.ready.drain(..count)) {
+            *sample = to_i16(value);
+        }
+        Ok(())
+    }
+}
+
+/// A loudspeaker.
+pub(crate) struct CardSink {
+    /// Held for its drop, which closes the card.
+    _stream: cpal::Stream,
+    card: Card,
+    ring: Producer<f32>,
+    rate: u32,
+    resampler: Resampler,
+    level: CardLevel,
+    playing: bool,
+    taken: Vec<f32>,
+    made: Vec<f32>,
+}
+
+impl CardSink {
+    /// Opens the named or the default card and starts it.
+    pub(crate) fn open(asked: Option<&str>) -> Result<Self, DeviceError> {
+        let (name, device) = find(asked, Direction::Output)?;
+        let card = Card::new(name, Direction::Output);
+        let offered = device.default_output_config();
+        let offered = offered.map_err(|error| card.refused(&error))?;
+        let config = stream_config(&offered);
+        let (ring, consumer) = RingBuffer::new(samples(config.sample_rate, RING_MS));
+        let open = match offered.sample_format() {
+            SampleFormat::I16 => play::<i16>,
+            SampleFormat::I32 => play::<i32>,
+            SampleFormat::U8 => play::<u8>,
+            SampleFormat::U16 => play::<u16>,
+            _ => play::<f32>,
+        };
+        let stream =
+            open(&device, config, consumer, &card).map_err(|error| card.refused(&error))?;
+        let resampler = card.resampler(SAMPLE_RATE, config.sample_rate)?;
+        stream.play().map_err(|error| card.refused(&error))?;
+        Ok(Self {
+            _stream: stream,
+            card,
+            ring,
+            rate: config.sample_rate,
+            resampler,
+            level: CardLevel::new(samples(config.sample_rate, LEVEL_MS)),
+            playing: false,
+            taken: Vec::new(),
+            made: Vec::new(),
+        })
+    }
+
+    /// Puts samples in the ring as far as there is room.
+    fn put(&mut self, count: usize, value: impl Fn(usize) -> f32) {
+        let count = count.min(self.ring.slots());
+        if let Ok(chunk) = self.ring.write_chunk_uninit(count) {
+            chunk.fill_from_iter((0..count).map(value));
+        }
+    }
+}
+
+impl AudioSink for CardSink {
+    fn write(&mut self, frame: &[i16]) -> Result<(), DeviceError> {
+        self.card.check(frame.len())?;
+        let waiting = samples(self.rate, RING_MS).saturating_sub(self.ring.slots());
+        let level = samples(self.rate, LEVEL_MS);
+        if waiting == 0 {
+            // The card ran dry, or has not begun: give it silence to begin with.
+            self.playing = true;
+            self.level.reset();
+            self.put(level, |_| 0.0);
+        } else if self.playing {
+            // More than the level waits: make less of what follows.
+            self.resampler.adjust(-self.level.observe(waiting));
+        }
+        self.taken.clear();
+        self.taken
+            .extend(frame.iter().map(|sample| to_f32(*sample)));
+        let mut made = std::mem::take(&mut self.made);
+        made.clear();
+        self.resampler.process(&self.taken, &mut made);
+        // Where there is no room the newest sound is dropped, and the delay stays bounded.
+        self.put(made.len(), |n| made.get(n).copied().unwrap_or(0.0));
+        self.made = made;
+        Ok(())
+    }
+}
+
+/// What is known of a card outside its callbacks.
+struct Card {
+    name: String,
+    direction: Direction,
+    signs: Arc<Signs>,
+    stalled: usize,
+}
+
+/// What the callbacks tell.
+#[derive(Default)]
+struct Signs {
+    called: AtomicBool,
+    lost: OnceLock<String>,
+}
+
+impl Card {
+    fn new(name: String, direction: Direction) -> Self {
+        Self {
+            name,
+            direction,
+            signs: Arc::default(),
+            stalled: 0,
+        }
+    }
+
+    fn refused(&self, error: &cpal::Error) -> DeviceError {
+        DeviceError::Refused {
+            name: self.name.clone(),
+            direction: self.direction.as_str(),
+            reason: error.to_string(),
+        }
+    }
+
+    fn lost(&self, reason: String) -> DeviceError {
+        DeviceError::Lost {
+            name: self.name.clone(),
+            direction: self.direction.as_str(),
+            reason,
+        }
+    }
+
+    fn resampler(&self, from: u32, to: u32) -> Result<Resampler, DeviceError> {
+        Resampler::new(from, to).ok_or_else(|| DeviceError::Refused {
+            name: self.name.clone(),
+            direction: self.direction.as_str(),
+            reason: format!("no way from {from} to {to} Hz"),
+        })
+    }
+
+    /// Whether the card still works, asked once a frame.
+    fn check(&mut self, frame: usize) -> Result<(), DeviceError> {
+        if let Some(reason) = self.signs.lost.get() {
+            return Err(self.lost(reason.clone()));
+        }
+        if self.signs.called.swap(false, Ordering::Relaxed) {
+            self.stalled = 0;
+            return Ok(());
+        }
+        self.stalled += frame;
+        if self.stalled > samples(SAMPLE_RATE, STALLED_MS) {
+            return Err(self.lost("it has stood still for two seconds".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// The callback for errors: those that end a stream are kept, the others pass.
+    fn on_error(&self) -> impl FnMut(cpal::Error) + Send + 'static {
+        let signs = Arc::clone(&self.signs);
+        move |error| {
+            let passing = matches!(
+                error.kind(),
+                ErrorKind::Xrun | ErrorKind::DeviceChanged | ErrorKind::RealtimeDenied
+            );
+            if !passing {
+                // The first error tells why; what follows is its echo.
+                let _ = signs.lost.set(error.to_string());
+            }
+        }
+    }
+}
+
+fn record<T>(
+    device: &cpal::Device,
+    config: StreamConfig,
+    mut ring: Producer<f32>,
+    card: &Card,
+) -> Result<cpal::Stream, cpal::Error>
+where
+    T: SizedSample,
+    f32: FromSample<T>,
+{
+    let channels = usize::from(config.channels.max(1));
+    let signs = Arc::clone(&card.signs);
+    device.build_input_stream(
+        config,
+        move |data: &[T], _: &cpal::InputCallbackInfo| {
+            signs.called.store(true, Ordering::Relaxed);
+            let frames = (data.len() / channels).min(ring.slots());
+            if let Ok(chunk) = ring.write_chunk_uninit(frames) {
+                chunk.fill_from_iter(data.chunks_exact(channels).map(|frame| {
+                    let sum: f32 = frame.iter().map(|s| f32::from_sample(*s)).sum();
+                    sum / channels as f32
+                }));
+            }
+        },
+        card.on_error(),
+        Some(OPEN_TIMEOUT),
+    )
+}
+
+fn play<T>(
+    device: &cpal::Device,
+    config: StreamConfig,
+    mut ring: Consumer<f32>,
+    card: &Card,
+) -> Result<cpal::Stream, cpal::Error>
+where
+    T: SizedSample + FromSample<f32>,
+{
+    let channels = usize::from(config.channels.max(1));
+    let signs = Arc::clone(&card.signs);
+    device.build_output_stream(
+        config,
+        move |data: &mut [T], _: &cpal::OutputCallbackInfo| {
+            signs.called.store(true, Ordering::Relaxed);
+            for frame in data.chunks_mut(channels) {
+                let sample = ring.pop().unwrap_or(0.0);
+                frame.fill(T::from_sample(sample));
+            }
+        },
+        card.on_error(),
+        Some(OPEN_TIMEOUT),
+    )
+}
+
+fn stream_config(offered: &SupportedStreamConfig) -> StreamConfig {
+    StreamConfig {
+        channels: offered.channels(),
+        sample_rate: offered.sample_rate(),
+        buffer_size: BufferSize::Fixed(offered.sample_rate() / 1000 * BUFFER_MS),
+    }
+}
+
+/// Samples in `milliseconds` at `rate`.
+fn samples(rate: u32, milliseconds: u32) -> usize {
+    (rate / 1000 * milliseconds).max(1) as usize
+}

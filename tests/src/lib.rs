@@ -8,17 +8,23 @@
 pub mod baresip;
 pub mod binaries;
 pub mod capture;
+pub mod command_line;
+pub mod desk;
 pub mod fault;
 pub mod footprint;
+#[cfg(feature = "simulator")]
+pub mod https;
 pub mod kamailio;
-pub mod parts;
 pub mod patience;
 pub mod ports;
 pub mod process;
 pub mod recording;
 pub mod relay;
 pub mod section;
+pub mod server;
 pub mod sipp;
+pub mod sources;
+pub mod table;
 pub mod tone;
 
 pub use fault::{Fault, Outcome};

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# One desk and baresip side by side, in one run on this machine; see tests/src/bin/bench.rs.
+#
+#   tests/bench/run.sh            a table
+#   tests/bench/run.sh --json     one object a row: name, ours, peer, ratio, unit, goal, met
+#   tests/bench/run.sh --short    fewer starts and a shorter idle span
+#
+# CARILLON_BIN_DIR: use the programs in that folder and build nothing.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=../../deploy/demo/packages.sh
+source "$root/deploy/demo/packages.sh"
+need_packages "${LAB_PACKAGES[@]}" >&2
+if [ -z "${CARILLON_BIN_DIR-}" ]; then
+    need_packages "${BUILD_PACKAGES[@]}" >&2
+    need_rust
+    # One package at a time: features asked for by one must not grow the other.
+    (cd "$root" &&
+        cargo build --quiet --release -p carillon-agent &&
+        cargo build --quiet --release -p carillon-server &&
+        cargo build --quiet --release -p carillon-tests --no-default-features --bins)
+    export CARILLON_BIN_DIR=${CARGO_TARGET_DIR:-$root/target}/release
+fi
+exec "$CARILLON_BIN_DIR/bench" "$@"

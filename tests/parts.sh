@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# The real parts that the suites run on, with their versions in their own words.
+part() { printf '  %-11s %s\n' "$1" "$("${@:2}" 2>/dev/null | grep -m 1 '[^[:space:]]' | sed 's/^ *//')"; }
+part kamailio kamailio -v
+part baresip dpkg-query -W -f '${Version}' baresip-core
+part sipp sipp -v
+part sqlite3 sqlite3 --version
+part tshark tshark --version
+part pulseaudio pulseaudio --version
+part chromium chromium --version
+part rustc rustc --version
+part kernel uname -srm

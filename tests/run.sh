@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# Installs what is needed and runs everything: unit tests of all crates, the end-to-end suites on
+# real Kamailio, SIPp and baresip, the fleet simulator, the benchmark in its short form, the demo.
+#
+#   tests/run.sh                everything
+#   tests/run.sh NAME…          only these: units, lab, e2e, fleet, bench, demo
+set -uo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+cd "$root" || exit 1
+# shellcheck source=../deploy/demo/packages.sh
+source deploy/demo/packages.sh
+target=${CARGO_TARGET_DIR:-$root/target}
+wanted=" ${*:-units lab e2e fleet bench demo} "
+for name in $wanted; do
+    case $name in units | lab | e2e | fleet | bench | demo) ;;
+    *) echo "run.sh: ${name@Q} is none of: units lab e2e fleet bench demo" >&2; exit 2 ;; esac
+done
+need_packages "${BUILD_PACKAGES[@]}" "${LAB_PACKAGES[@]}" || exit 1
+need_rust || exit 1
+export CARGO_TERM_COLOR=never CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-0} RUST_BACKTRACE=${RUST_BACKTRACE:-0}
+
+passed=0 failed=0 failures=() durations=()
+log=$(mktemp) || exit 1
+trap 'rm -f "$log"' EXIT
+
+# Adds up the tests that cargo's harness counted in $log; a run that ends badly without one that
+# failed (a build error, an abort) counts as one failure.
+count() {
+    local name=$1 code=$2 ok bad
+    ok=$(awk '/^test result:/ { sum += $4 } END { print sum + 0 }' "$log")
+    bad=$(awk '/^test result:/ { sum += $6 } END { print sum + 0 }' "$log")
+    [ "$code" -ne 0 ] && [ "$bad" -eq 0 ] && bad=1
+    passed=$((passed + ok)) failed=$((failed + bad))
+    [ "$bad" -ne 0 ] && failures+=("$name")
+}
+
+# suite NAME KIND COMMAND… : KIND 'harness' is counted test by test, 'one' as one test.
+suite() {
+    local name=$1 kind=$2 began=$SECONDS code; shift 2
+    echo "## $name: $*"
+    "$@" 2>&1 | tee "$log"
+    code=${PIPESTATUS[0]}
+    if [ "$kind" = harness ]; then
+        count "$name" "$code"
+    elif [ "$code" -eq 0 ]; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1)) failures+=("$name")
+    fi
+    durations+=("$(printf '%5d s  %s' $((SECONDS - began)) "$name")")
+    return "$code"
+}
+wants() { [[ $wanted == *" $1 "* ]]; }
+
+echo "Real parts:"
+"${root}/tests/parts.sh"
+
+if wants units; then
+    suite "unit tests" harness cargo test --quiet --workspace --exclude carillon-tests --all-features
+    suite "unit tests of the lab" harness cargo test --quiet -p carillon-tests --all-features --lib --bins
+    suite "house rules and documents" harness cargo test --quiet -p carillon-tests --all-features --test house --test docs
+fi
+if wants lab; then
+    suite "the lab on peers alone" harness cargo test --quiet -p carillon-tests --all-features --test lab
+fi
+if wants e2e || wants fleet || wants bench || wants demo; then
+    # One package at a time: features asked for by one must not grow the other.
+    suite "release build: agent" one cargo build --quiet --release -p carillon-agent &&
+    suite "release build: server" one cargo build --quiet --release -p carillon-server &&
+    suite "release build: instruments" one cargo build --quiet --release -p carillon-tests --no-default-features --bins
+    export CARILLON_BIN_DIR=$target/release
+fi
+if wants e2e; then
+    suite "agent with panic injection" one \
+        cargo build --quiet -p carillon-agent --all-features --target-dir "$target/panic-injection"
+    export CARILLON_INJECTION_BIN_DIR=$target/panic-injection/debug
+    suites=()
+    for file in tests/tests/*.rs; do
+        name=$(basename "$file" .rs)
+        case $name in lab | house | docs | fleet) ;; *) suites+=(--test "$name") ;; esac
+    done
+    suite "end to end" harness cargo test --quiet --no-fail-fast -p carillon-tests --all-features "${suites[@]}"
+fi
+if wants fleet; then
+    suite "release build: simulator" one cargo build --quiet --release -p carillon-tests --bin carillon-fleet
+    suite "1,000 desks" harness cargo test --quiet -p carillon-tests --all-features --test fleet -- --nocapture
+fi
+if wants bench; then
+    suite "benchmark, short" one tests/bench/run.sh --short
+fi
+if wants demo; then
+    suite "demo" one deploy/demo.sh --once
+fi
+
+echo
+echo "Durations:"
+printf '%s\n' "${durations[@]}"
+[ ${#failures[@]} -gt 0 ] && printf 'Failed: %s\n' "${failures[@]}"
+echo "total: $passed passed, $failed failed"
+[ "$failed" -eq 0 ]

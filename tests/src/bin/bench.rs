@@ -1,0 +1,237 @@
+//! The benchmark: one desk and baresip side by side, in one run on one machine.
+//!
+//! Both phones hold one UDP account at the same Kamailio, reached through the same relay, which
+//! tells when a REGISTER's 200 passes. Use: `bench [--json] [--short] [--peer-only]`.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use carillon_tests::baresip::{Baresip, Setup};
+use carillon_tests::desk::Desk;
+use carillon_tests::footprint::{Footprint, wakeups_per_second};
+use carillon_tests::kamailio::Kamailio;
+use carillon_tests::relay::{Passed, Relay};
+use carillon_tests::server::Server;
+use carillon_tests::table::{Goal, Row, median, render};
+use carillon_tests::{Outcome, patience};
+
+/// How long a start may take before it counts as failed.
+const START_LIMIT: Duration = Duration::from_secs(20);
+/// The time both are left alone before their idle figures are read.
+const SETTLE: Duration = Duration::from_secs(5);
+
+/// How much is measured.
+struct Extent {
+    starts: usize,
+    publishes: usize,
+    idle: Duration,
+}
+
+/// One phone's figures.
+#[derive(Default)]
+struct Figures {
+    idle: Option<Footprint>,
+    wakeups: Option<f64>,
+    start: Option<f64>,
+    publish: Option<f64>,
+}
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let has = |switch: &str| args.iter().any(|arg| arg == switch);
+    if let Some(odd) = args
+        .iter()
+        .find(|a| !["--json", "--short", "--peer-only"].contains(&a.as_str()))
+    {
+        eprintln!("bench: {odd:?} is no switch of mine; I know --json, --short and --peer-only");
+        return ExitCode::from(2);
+    }
+    let extent = if has("--short") {
+        Extent {
+            starts: 5,
+            publishes: 11,
+            idle: Duration::from_secs(20),
+        }
+    } else {
+        Extent {
+            starts: 15,
+            publishes: 51,
+            idle: Duration::from_secs(60),
+        }
+    };
+    match measure(&extent, has("--peer-only")) {
+        Ok(rows) if has("--json") => {
+            for row in &rows {
+                println!("{}", serde_json::to_string(row).unwrap_or_default());
+            }
+            ExitCode::SUCCESS
+        }
+        Ok(rows) => {
+            println!("{}", render(&rows, "baresip"));
+            ExitCode::SUCCESS
+        }
+        Err(fault) => {
+            eprintln!("bench: {fault}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure(extent: &Extent, peer_only: bool) -> Outcome<Vec<Row>> {
+    let kamailio = Kamailio::start(&[("1001", "one"), ("1002", "two")])?;
+    let relay = Relay::start(kamailio.port())?;
+    let mut setup = Setup::new("1002", "two", relay.port());
+    setup.record = false;
+    let ours_set_up = if peer_only {
+        None
+    } else {
+        Some(Ours::set_up(&relay)?)
+    };
+
+    let (mut ours, mut peer) = (Figures::default(), Figures::default());
+    let (mut our_starts, mut peer_starts) = (Vec::new(), Vec::new());
+    let mut parts = ours_set_up;
+    for _ in 0..extent.starts {
+        relay.forget();
+        let (phone, at) = Baresip::start_bare(&setup)?;
+        peer_starts.push(registered_after(&relay, at)?);
+        phone.quit()?;
+        if let Some(parts) = &mut parts {
+            relay.forget();
+            let at = parts.desk.run_bare()?;
+            our_starts.push(registered_after(&relay, at)?);
+            parts.desk.wait_control()?;
+            parts.desk.stop()?;
+        }
+    }
+    ours.start = median(&our_starts);
+    peer.start = median(&peer_starts);
+
+    let (phone, _) = Baresip::start_bare(&setup)?;
+    if let Some(parts) = &mut parts {
+        relay.forget();
+        let at = parts.desk.run_bare()?;
+        registered_after(&relay, at)?;
+        parts.desk.wait_control()?;
+    }
+    kamailio.wait_registered("1002", START_LIMIT)?;
+    std::thread::sleep(SETTLE);
+    let our_pid = parts.as_ref().and_then(|parts| parts.desk.pid());
+    std::thread::scope(|scope| {
+        let ours_idle = our_pid.map(|pid| scope.spawn(move || idle(pid, extent.idle)));
+        (peer.idle, peer.wakeups) = idle_or_none(idle(phone.pid(), extent.idle));
+        if let Some(measured) = ours_idle.and_then(|thread| thread.join().ok()) {
+            (ours.idle, ours.wakeups) = idle_or_none(measured);
+        }
+    });
+    if let Some(parts) = &parts {
+        ours.publish = Some(parts.publish(&relay, extent.publishes)?);
+    }
+    Ok(rows(&ours, &peer))
+}
+
+/// The measured desk and its server.
+struct Ours {
+    server: Server,
+    desk: Desk,
+}
+
+impl Ours {
+    fn set_up(relay: &Relay) -> Outcome<Self> {
+        let server = Server::start()?;
+        let mut desk = Desk::enrolled(&server, "bench", "1001", "one", relay.port())?;
+        desk.wait_account("main", "registered", START_LIMIT)?;
+        desk.stop()?;
+        Ok(Self { server, desk })
+    }
+
+    /// Milliseconds from the admin's request until the desk has applied it, the median of several.
+    fn publish(&self, _relay: &Relay, times: usize) -> Outcome<f64> {
+        let mut spans = Vec::new();
+        for round in 0..times {
+            spans.push(self.publish_once(round)?);
+        }
+        Ok(median(&spans).unwrap_or_default())
+    }
+
+    fn publish_once(&self, round: usize) -> Outcome<f64> {
+        let at = Instant::now();
+        self.server
+            .set_password("bench", "main", &format!("round-{round}"))?;
+        patience::until("the new generation", START_LIMIT, || {
+            let status = self.desk.status().map_err(|e| e.to_string())?;
+            if status["generation"] == round {
+                Ok(())
+            } else {
+                Err(status.to_string())
+            }
+        })?;
+        Ok(at.elapsed().as_secs_f64() * 1_000.0)
+    }
+}
+
+fn registered_after(relay: &Relay, start: Instant) -> Outcome<f64> {
+    let ok = relay.wait_for("the 200 to a REGISTER", START_LIMIT, Passed::is_registered)?;
+    Ok(ok.at.duration_since(start).as_secs_f64() * 1_000.0)
+}
+
+fn idle(pid: u32, span: Duration) -> Outcome<(Footprint, f64)> {
+    let wakeups = wakeups_per_second(pid, span)?;
+    Ok((Footprint::of(pid)?, wakeups))
+}
+
+fn idle_or_none(idle: Outcome<(Footprint, f64)>) -> (Option<Footprint>, Option<f64>) {
+    match idle {
+        Ok((footprint, wakeups)) => (Some(footprint), Some(wakeups)),
+        Err(fault) => {
+            eprintln!("bench: no idle figures: {fault}");
+            (None, None)
+        }
+    }
+}
+
+fn rows(ours: &Figures, peer: &Figures) -> Vec<Row> {
+    let pair = |of: fn(&Footprint) -> f64| (ours.idle.as_ref().map(of), peer.idle.as_ref().map(of));
+    let row = |name: &str, unit: &str, (ours, peer): (Option<f64>, Option<f64>), goal: Goal| {
+        Row::new(name, unit, ours, peer, goal)
+    };
+    vec![
+        row(
+            "idle RSS",
+            "MiB",
+            pair(|f| f.rss_kib as f64 / 1_024.0),
+            Goal::Below(5.0),
+        ),
+        row(
+            "idle PSS",
+            "MiB",
+            pair(|f| f.pss_kib as f64 / 1_024.0),
+            Goal::Below(4.0),
+        ),
+        row(
+            "idle private dirty",
+            "MiB",
+            pair(|f| f.private_dirty_kib as f64 / 1_024.0),
+            Goal::None,
+        ),
+        row(
+            "idle wake-ups",
+            "1/s",
+            (ours.wakeups, peer.wakeups),
+            Goal::AtMost(0.1),
+        ),
+        row("threads", "", pair(|f| f.threads as f64), Goal::None),
+        row(
+            "start to REGISTER's 200",
+            "ms",
+            (ours.start, peer.start),
+            Goal::NoMoreThanPeer,
+        ),
+        row(
+            "publish to applied",
+            "ms",
+            (ours.publish, None),
+            Goal::Below(50.0),
+        ),
+    ]
+}

@@ -1,3 +1,17 @@
-//! Calls.
+//! Calls: the INVITE usage (RFC 3261 §9, §13, §14, §15; offer and answer by RFC 3264 and RFC 6337). Owns every call from its INVITE to
+//! the last message under way. Never repeats a request (that is the transaction's), never reads a packet, never touches media.
+
+mod body;
+#[expect(clippy::module_inception, reason = "the noun of the room")]
+mod call;
+mod callee;
+mod caller;
 mod cause;
+pub(crate) mod options;
+mod success;
+mod table;
+mod within;
+
+pub use caller::MAX_FORKS;
 pub use cause::{CallError, EndCause};
+pub(crate) use table::Calls;

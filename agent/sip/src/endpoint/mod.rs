@@ -1,17 +1,30 @@
-//! The state machine of one account.
+//! The state machine of one account. Owns registration, calls and what they share; never touches a socket or a clock.
+//! `receive` sorts what comes in, `outgoing` carries what goes out, `core` holds what both need.
 
 mod config;
+mod core;
+mod counts;
 mod event;
+mod flow;
+mod incoming;
+mod outgoing;
 mod output;
+mod ping;
+mod receive;
+mod target;
 
+pub(crate) use self::core::{ALLOW, Core, Reply, RequestId, User};
 pub use config::{ConfigError, EndpointConfig, Transport};
+pub use counts::Counts;
 pub use event::{CallId, Event, PingId};
+pub(crate) use incoming::Incoming;
+pub use outgoing::{MAX_ADDRESSES, MAX_REQUESTS};
 pub use output::{FlowId, Output, ResolveId};
 
-use crate::call::CallError;
+use crate::call::{CallError, Calls};
 use crate::digest::Credential;
 use crate::offer::LocalMedia;
-use crate::registration::RegistrationState;
+use crate::registration::{Registration, RegistrationState};
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -19,25 +32,12 @@ use std::time::Instant;
 ///
 /// After every call into it, the driver takes [`Endpoint::poll_output`] until it is `None`, then sleeps until [`Endpoint::next_wake`].
 pub struct Endpoint {
-    config: EndpointConfig,
-    state: RegistrationState,
-}
-
-/// How much an endpoint holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counts {
-    /// Calls that have not ended.
-    pub calls: usize,
-    /// Dialogs, early ones included.
-    pub dialogs: usize,
-    /// Client transactions.
-    pub client_transactions: usize,
-    /// Server transactions.
-    pub server_transactions: usize,
-    /// Messages dropped because they could not be read, answered or matched, since the start.
-    pub dropped: u64,
-    /// Requests refused because a limit was reached, since the start.
-    pub refused: u64,
+    core: Core,
+    registration: Registration,
+    calls: Calls,
+    /// Shutdown began.
+    stopping: bool,
+    stopped: bool,
 }
 
 impl Endpoint {
@@ -45,42 +45,81 @@ impl Endpoint {
     ///
     /// # Errors
     /// A configuration that cannot work; the error says which field and what to write.
-    pub fn new(config: EndpointConfig, _seed: u64) -> Result<Self, ConfigError> {
+    pub fn new(config: EndpointConfig, seed: u64) -> Result<Self, ConfigError> {
         config.check()?;
+        let mut core = Core::new(config, seed);
+        let registration = Registration::new(&mut core);
         Ok(Self {
-            config,
-            state: RegistrationState::Unregistered,
+            core,
+            registration,
+            calls: Calls::default(),
+            stopping: false,
+            stopped: false,
         })
     }
 
     /// Takes one datagram in.
-    pub fn receive(&mut self, _now: Instant, _flow: FlowId, _from: SocketAddr, _bytes: &[u8]) {}
+    pub fn receive(&mut self, now: Instant, flow: FlowId, from: SocketAddr, bytes: &[u8]) {
+        self.take_datagram(now, flow, from, bytes);
+        self.settle(now);
+    }
 
     /// Answers [`Output::Open`]: the flow is open and `local` is its address as peers see it, for Via and Contact.
-    pub fn flow_opened(&mut self, _now: Instant, _flow: FlowId, _local: SocketAddr) {}
+    pub fn flow_opened(&mut self, now: Instant, flow: FlowId, local: SocketAddr) {
+        if self.core.flow.opened(flow, local) {
+            self.core.send_waiting(now);
+            self.registration.flow_opened(&mut self.core, now);
+        }
+        self.settle(now);
+    }
 
-    /// Tells that a flow could not be opened, or that an open one does not work any more.
-    pub fn flow_failed(&mut self, _now: Instant, _flow: FlowId, _why: &str) {}
+    /// Tells that a flow could not be opened, or that an open one does not work any more. Calls stand; a registration is renewed
+    /// over the next flow, which is asked for after a short wait.
+    pub fn flow_failed(&mut self, now: Instant, flow: FlowId, why: &str) {
+        if self.core.flow.failed(now, flow, self.core.listening) {
+            self.core.fail_on_flow(flow, why);
+        }
+        self.settle(now);
+    }
 
     /// Answers [`Output::Resolve`]: addresses in the order they are to be tried, or why there is none.
     pub fn resolved(
         &mut self,
-        _now: Instant,
-        _id: ResolveId,
-        _result: Result<Vec<SocketAddr>, String>,
+        now: Instant,
+        id: ResolveId,
+        result: Result<Vec<SocketAddr>, String>,
     ) {
+        self.core.resolved(now, id, result);
+        self.settle(now);
     }
 
     /// Registers and keeps registered. For an account that does not register, opens its flow and listens.
-    pub fn register(&mut self, _now: Instant) {}
+    pub fn register(&mut self, now: Instant) {
+        if self.stopping {
+            return;
+        }
+        self.core.listening = true;
+        if self.registers() {
+            self.registration.register(&mut self.core, now);
+        } else {
+            self.core.want_flow(None);
+        }
+        self.settle(now);
+    }
 
     /// Takes the registration back. Calls stand.
-    pub fn unregister(&mut self, _now: Instant) {}
+    pub fn unregister(&mut self, now: Instant) {
+        self.registration.unregister(&mut self.core, now);
+        self.settle(now);
+    }
 
     /// Replaces the credentials. Registers at once when the account is meant to be registered; calls stand, and their requests
     /// use the new credentials from now on.
-    pub fn set_credentials(&mut self, _now: Instant, credentials: Vec<Credential>) {
-        self.config.credentials = credentials;
+    pub fn set_credentials(&mut self, now: Instant, credentials: Vec<Credential>) {
+        self.core.auth.replace(credentials.clone());
+        self.core.config.credentials = credentials;
+        self.registration.renew(&mut self.core, now);
+        self.settle(now);
     }
 
     /// Calls a target: a SIP URI, or a number or name in the account's own domain.
@@ -89,19 +128,29 @@ impl Endpoint {
     /// A target that cannot be called, no room for another call, or media that cannot be offered.
     pub fn call(
         &mut self,
-        _now: Instant,
-        _target: &str,
-        _offer: LocalMedia,
+        now: Instant,
+        target: &str,
+        offer: LocalMedia,
     ) -> Result<CallId, CallError> {
-        Err(CallError::Stopping)
+        if self.stopping {
+            return Err(CallError::Stopping);
+        }
+        let target = target::read(target, &self.core.config.aor)?;
+        let placed = self.calls.place(&mut self.core, now, target, offer);
+        self.settle(now);
+        placed
     }
 
     /// Tells the caller that it rings (180).
     ///
     /// # Errors
     /// No such call, or not an incoming one that waits.
-    pub fn ring(&mut self, _now: Instant, call: CallId) -> Result<(), CallError> {
-        Err(CallError::NoSuchCall { call })
+    pub fn ring(&mut self, now: Instant, call: CallId) -> Result<(), CallError> {
+        let result = self
+            .calls
+            .command(call, |call| call.ring(&mut self.core, now));
+        self.settle(now);
+        result?
     }
 
     /// Answers an incoming call (200).
@@ -110,69 +159,173 @@ impl Endpoint {
     /// No such call, not one that waits, or media that fit nothing in the caller's offer; the call goes on waiting then.
     pub fn answer(
         &mut self,
-        _now: Instant,
+        now: Instant,
         call: CallId,
-        _media: LocalMedia,
+        media: LocalMedia,
     ) -> Result<(), CallError> {
-        Err(CallError::NoSuchCall { call })
+        let result = self
+            .calls
+            .command(call, |call| call.answer(&mut self.core, now, media));
+        self.settle(now);
+        result?
     }
 
     /// Rejects an incoming call with a status from 300 to 699; another number counts as 603.
     ///
     /// # Errors
     /// No such call, or not an incoming one that waits.
-    pub fn reject(&mut self, _now: Instant, call: CallId, _status: u16) -> Result<(), CallError> {
-        Err(CallError::NoSuchCall { call })
+    pub fn reject(&mut self, now: Instant, call: CallId, status: u16) -> Result<(), CallError> {
+        let result = self
+            .calls
+            .command(call, |call| call.reject(&mut self.core, now, status));
+        self.settle(now);
+        result?
     }
 
     /// Ends a call as its state demands: BYE, CANCEL or 603.
     ///
     /// # Errors
     /// No such call, or it ended.
-    pub fn hangup(&mut self, _now: Instant, call: CallId) -> Result<(), CallError> {
-        Err(CallError::NoSuchCall { call })
+    pub fn hangup(&mut self, now: Instant, call: CallId) -> Result<(), CallError> {
+        let result = self
+            .calls
+            .command(call, |call| call.hangup(&mut self.core, now));
+        self.settle(now);
+        result
     }
 
     /// Sends OPTIONS to a target and reports the answer as [`Event::PingEnded`].
     ///
     /// # Errors
     /// A target that cannot be reached by this account.
-    pub fn options(&mut self, _now: Instant, _target: &str) -> Result<PingId, CallError> {
-        Err(CallError::Stopping)
+    pub fn options(&mut self, now: Instant, target: &str) -> Result<PingId, CallError> {
+        if self.stopping {
+            return Err(CallError::Stopping);
+        }
+        let target = target::read(target, &self.core.config.aor)?;
+        let ping = ping::send(&mut self.core, now, target);
+        self.settle(now);
+        Ok(ping)
     }
 
-    /// Hangs up everything, unregisters, then reports [`Event::Stopped`].
-    pub fn shutdown(&mut self, _now: Instant) {}
+    /// Hangs up everything, unregisters, then reports [`Event::Stopped`]: at the latest when the peers stayed silent for a minute.
+    pub fn shutdown(&mut self, now: Instant) {
+        if self.stopping {
+            return;
+        }
+        self.stopping = true;
+        self.core.listening = false;
+        self.calls.hang_up_all(&mut self.core, now);
+        self.registration.unregister(&mut self.core, now);
+        self.settle(now);
+    }
 
     /// The next thing to do, in order.
-    pub fn poll_output(&mut self, _now: Instant) -> Option<Output> {
-        None
+    pub fn poll_output(&mut self, now: Instant) -> Option<Output> {
+        self.settle(now);
+        self.core.outputs.pop_front()
     }
 
     /// When [`Endpoint::wake`] must be called, unless something comes in before.
     #[must_use]
     pub fn next_wake(&self) -> Option<Instant> {
-        None
+        let core = &self.core;
+        let transactions = core
+            .clients
+            .next_wake()
+            .into_iter()
+            .chain(core.servers.next_wake());
+        let requests = core
+            .next_outgoing_wake()
+            .into_iter()
+            .chain(core.flow.retry_at());
+        transactions
+            .chain(requests)
+            .chain(self.registration.next_wake())
+            .chain(self.calls.next_wake())
+            .min()
     }
 
     /// Runs the timers that are due.
-    pub fn wake(&mut self, _now: Instant) {}
+    pub fn wake(&mut self, now: Instant) {
+        self.core.clients.wake(now);
+        self.core.servers.wake(now);
+        self.core.follow_up(now);
+        self.core.wake_outgoing(now);
+        if self.core.flow.retry_at().is_some_and(|at| at <= now) {
+            self.core.want_flow(None);
+        }
+        self.calls.wake(&mut self.core, now);
+        self.registration.wake(&mut self.core, now);
+        self.settle(now);
+    }
 
     /// Where the registration stands.
     #[must_use]
     pub fn registration(&self) -> &RegistrationState {
-        &self.state
+        self.registration.state()
     }
 
     /// The configuration in force.
     #[must_use]
     pub fn config(&self) -> &EndpointConfig {
-        &self.config
+        &self.core.config
     }
 
     /// How much the endpoint holds.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        Counts::default()
+        Counts {
+            calls: self.calls.count(),
+            dialogs: self.calls.dialogs(),
+            client_transactions: self.core.clients.len(),
+            server_transactions: self.core.servers.len(),
+            requests: self.core.outgoing.len(),
+            dropped: self.core.dropped,
+            refused: self.core.refused,
+        }
+    }
+
+    fn registers(&self) -> bool {
+        !self.core.config.register_expires.is_zero()
+    }
+
+    /// Hands replies to whom they belong until nothing moves, then sees whether a shutdown is done.
+    fn settle(&mut self, now: Instant) {
+        self.core.follow_up(now);
+        while let Some((user, request, reply)) = self.core.next_reply() {
+            match user {
+                User::Registration => {
+                    self.registration
+                        .on_reply(&mut self.core, now, request, reply)
+                }
+                User::Call(call) => self
+                    .calls
+                    .on_reply(&mut self.core, now, call, request, reply),
+                User::Ping(ping) => ping::on_reply(&mut self.core, ping, reply),
+                User::Nobody => {}
+            }
+            self.core.follow_up(now);
+        }
+        if self.stopping
+            && !self.stopped
+            && self.calls.is_settled()
+            && self.registration.is_idle()
+            && !self.core.has_unanswered()
+        {
+            self.stop();
+        }
+    }
+
+    fn stop(&mut self) {
+        self.stopped = true;
+        self.calls.clear();
+        self.core.clients.kill_all();
+        self.core.servers.kill_all();
+        self.core.outgoing.clear();
+        if let Some(flow) = self.core.flow.close() {
+            self.core.outputs.push_back(Output::Close { flow });
+        }
+        self.core.event(Event::Stopped);
     }
 }

@@ -1,0 +1,22 @@
+//! OPTIONS, answered honestly (RFC 3261 §11.2): what is allowed, accepted and supported is what this crate does.
+
+use super::body::SDP;
+use crate::endpoint::{ALLOW, Core, Incoming};
+use crate::message::HeaderName;
+use std::time::Instant;
+
+/// Answers 200. Extensions: none, which an empty Supported says.
+pub(crate) fn answer(core: &mut Core, now: Instant, incoming: &Incoming) {
+    let mut response = core.response(incoming, 200);
+    response.headers.push(HeaderName::Allow, ALLOW);
+    response.headers.push(HeaderName::Accept, SDP);
+    response
+        .headers
+        .push(HeaderName::AcceptEncoding, "identity");
+    response.headers.push(HeaderName::AcceptLanguage, "en");
+    response.headers.push(HeaderName::Supported, "");
+    if let Some(contact) = core.contact() {
+        response.headers.push(HeaderName::Contact, contact);
+    }
+    core.respond(now, incoming, response);
+}

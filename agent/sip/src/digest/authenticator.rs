@@ -1,0 +1,261 @@
+//! Which challenge is answered, with what, and how often. Owns the credentials of an account and the nonces in use.
+//! It never answers twice what was refused once, never lets a stranger choose the realm, and never sends an answer by itself.
+
+use super::answer::{Signed, answer};
+use super::challenge::Challenge;
+use super::credential::Credential;
+use crate::message::{HeaderName, Method, Request, Response};
+use crate::random::Random;
+
+/// How often a nonce may be called stale within one request.
+const MAX_STALE: usize = 2;
+/// Nonces remembered.
+const MAX_SESSIONS: usize = 8;
+
+/// The credentials of one account and the nonces it may still use.
+pub(crate) struct Authenticator {
+    credentials: Vec<Credential>,
+    /// The realm our own registrar showed first; a credential without a realm is for this one alone.
+    pinned_realm: Option<String>,
+    sessions: Vec<Session>,
+    epoch: u32,
+}
+
+struct Session {
+    challenge: Challenge,
+    count: u32,
+}
+
+/// What was answered so far for one request.
+#[derive(Debug, Default)]
+pub(crate) struct Attempts {
+    made: Vec<Attempt>,
+}
+
+#[derive(Debug)]
+struct Attempt {
+    proxy: bool,
+    realm: String,
+    nonce: String,
+    epoch: u32,
+    /// Sent before anyone asked, with a nonce of an earlier request.
+    early: bool,
+}
+
+impl Authenticator {
+    pub(crate) fn new(credentials: Vec<Credential>) -> Self {
+        Self {
+            credentials,
+            pinned_realm: None,
+            sessions: Vec::new(),
+            epoch: 0,
+        }
+    }
+
+    /// New credentials: every nonce and every refusal so far is void.
+    pub(crate) fn replace(&mut self, credentials: Vec<Credential>) {
+        self.credentials = credentials;
+        self.sessions.clear();
+        self.epoch += 1;
+    }
+
+    /// Adds answers from nonces still in use, to spare a round trip; only on a request nobody challenged yet. A registrar's nonce serves REGISTER alone: on other requests
+    /// the answer could travel on to the callee.
+    pub(crate) fn authorize_early(
+        &mut self,
+        random: &mut Random,
+        request: &mut Request,
+        attempts: &mut Attempts,
+    ) {
+        if !attempts.made.is_empty() {
+            return;
+        }
+        let register = request.method == Method::Register;
+        for at in 0..self.sessions.len() {
+            let challenge = self.sessions[at].challenge.clone();
+            if challenge.proxy || register {
+                self.attach(random, request, &challenge);
+                attempts.note(&challenge, self.epoch, true);
+            }
+        }
+    }
+
+    /// Answers a 401 or 407 on the request.
+    ///
+    /// # Errors
+    /// Why it is not answered, for a person.
+    pub(crate) fn authorize(
+        &mut self,
+        random: &mut Random,
+        request: &mut Request,
+        response: &Response,
+        attempts: &mut Attempts,
+    ) -> Result<(), String> {
+        let challenges = Challenge::read_all(&response.headers);
+        if challenges.is_empty() {
+            return Err("the challenge is none that can be answered (Digest with MD5 or SHA-256, qop auth or none)".to_owned());
+        }
+        let mut answered = false;
+        let mut refusal = None;
+        for first in &challenges {
+            // The strongest challenge stands for all of its realm.
+            let same =
+                |other: &&Challenge| other.proxy == first.proxy && other.realm == first.realm;
+            let strongest = challenges
+                .iter()
+                .filter(same)
+                .max_by_key(|challenge| challenge.hash());
+            let Some(challenge) = strongest.filter(|strongest| std::ptr::eq(*strongest, first))
+            else {
+                continue;
+            };
+            if self.credential(challenge).is_none() {
+                refusal.get_or_insert_with(|| {
+                    format!("no credential for realm {:?}", challenge.realm)
+                });
+                continue;
+            }
+            if let Err(why) = attempts.allow(challenge, self.epoch) {
+                self.forget(challenge);
+                refusal = Some(why);
+                continue;
+            }
+            if self.pinned_realm.is_none() {
+                self.pinned_realm = Some(challenge.realm.clone());
+            }
+            self.remember(challenge);
+            attempts.note(challenge, self.epoch, false);
+            answered = true;
+        }
+        if !answered {
+            return Err(refusal.unwrap_or_else(|| "no credential".to_owned()));
+        }
+        // Several proxies may each want their own answer on the same request.
+        request.headers.remove(HeaderName::Authorization);
+        request.headers.remove(HeaderName::ProxyAuthorization);
+        for at in 0..self.sessions.len() {
+            let challenge = self.sessions[at].challenge.clone();
+            if attempts.answered(&challenge, self.epoch) {
+                self.attach(random, request, &challenge);
+            }
+        }
+        Ok(())
+    }
+
+    fn credential(&self, challenge: &Challenge) -> Option<&Credential> {
+        let exact = self
+            .credentials
+            .iter()
+            .find(|credential| credential.realm.as_deref() == Some(challenge.realm.as_str()));
+        exact.or_else(|| {
+            let ours = self
+                .pinned_realm
+                .as_ref()
+                .is_none_or(|pinned| *pinned == challenge.realm);
+            self.credentials
+                .iter()
+                .find(|credential| credential.realm.is_none())
+                .filter(|_| ours)
+        })
+    }
+
+    fn remember(&mut self, challenge: &Challenge) {
+        self.forget(challenge);
+        if self.sessions.len() >= MAX_SESSIONS {
+            self.sessions.remove(0);
+        }
+        self.sessions.push(Session {
+            challenge: challenge.clone(),
+            count: 0,
+        });
+    }
+
+    fn forget(&mut self, challenge: &Challenge) {
+        self.sessions.retain(|session| {
+            session.challenge.proxy != challenge.proxy || session.challenge.realm != challenge.realm
+        });
+    }
+
+    fn attach(&mut self, random: &mut Random, request: &mut Request, challenge: &Challenge) {
+        let count = match self
+            .sessions
+            .iter_mut()
+            .find(|session| session.challenge == *challenge)
+        {
+            Some(session) => {
+                session.count = session.count.saturating_add(1);
+                session.count
+            }
+            None => 1,
+        };
+        let Some(credential) = self.credential(challenge) else {
+            return;
+        };
+        let uri = request.uri.to_string();
+        let cnonce = random.token();
+        let value = answer(
+            challenge,
+            credential,
+            Signed {
+                method: request.method.as_str(),
+                uri: &uri,
+                count,
+                cnonce: &cnonce,
+            },
+        );
+        request.headers.push(
+            if challenge.proxy {
+                HeaderName::ProxyAuthorization
+            } else {
+                HeaderName::Authorization
+            },
+            value,
+        );
+    }
+}
+
+impl Attempts {
+    fn note(&mut self, challenge: &Challenge, epoch: u32, early: bool) {
+        self.made.push(Attempt {
+            proxy: challenge.proxy,
+            realm: challenge.realm.clone(),
+            nonce: challenge.nonce.clone(),
+            epoch,
+            early,
+        });
+    }
+
+    fn answered(&self, challenge: &Challenge, epoch: u32) -> bool {
+        self.made.iter().any(|made| {
+            made.epoch == epoch && made.proxy == challenge.proxy && made.realm == challenge.realm
+        })
+    }
+
+    fn allow(&self, challenge: &Challenge, epoch: u32) -> Result<(), String> {
+        let before = self.made.iter().filter(|made| {
+            made.epoch == epoch && made.proxy == challenge.proxy && made.realm == challenge.realm
+        });
+        let mut asked = 0;
+        for made in before {
+            if made.nonce == challenge.nonce && !challenge.stale {
+                return Err(format!(
+                    "realm {:?} refused the credential",
+                    challenge.realm
+                ));
+            }
+            asked += usize::from(!made.early);
+        }
+        match asked {
+            0 => Ok(()),
+            _ if !challenge.stale => Err(format!(
+                "realm {:?} refused the credential",
+                challenge.realm
+            )),
+            asked if asked > MAX_STALE => Err(format!(
+                "realm {:?} calls every nonce stale",
+                challenge.realm
+            )),
+            _ => Ok(()),
+        }
+    }
+}

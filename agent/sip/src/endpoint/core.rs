@@ -1,0 +1,223 @@
+//! What registration and calls share: configuration, chance, flow, transactions, authentication, requests under way and outputs.
+//! Sends and matches; never decides what a message means for a call or a registration.
+
+use super::config::EndpointConfig;
+use super::event::{CallId, Event, PingId};
+use super::flow::Flow;
+use super::incoming::Incoming;
+use super::outgoing::Outgoing;
+use super::output::Output;
+use crate::digest::Authenticator;
+use crate::locate::NextHop;
+use crate::message::{Essentials, HeaderName, Response, Uri};
+use crate::random::Random;
+use crate::transaction::{Clients, Datagram, Servers};
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+/// Methods this side answers.
+pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS";
+/// Addresses of our own registrar and proxies that are remembered.
+const MAX_HOME_ADDRESSES: usize = 32;
+
+/// Names one request under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct RequestId(pub(super) u64);
+
+/// Who is told what comes of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum User {
+    Registration,
+    Call(CallId),
+    Ping(PingId),
+    /// Nobody waits for it: the BYE of a forked leg.
+    Nobody,
+}
+
+/// What comes of a request.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// A response. `note` says why a challenge was not answered.
+    Response {
+        response: Box<Response>,
+        essentials: Box<Essentials>,
+        note: Option<String>,
+    },
+    /// There will be no response.
+    Failed { why: String },
+    /// An INVITE that was accepted can bring no further 2xx.
+    Done,
+}
+
+pub(crate) struct Core {
+    pub(crate) config: EndpointConfig,
+    pub(crate) random: Random,
+    pub(crate) auth: Authenticator,
+    pub(crate) clients: Clients,
+    pub(crate) servers: Servers,
+    pub(crate) flow: Flow,
+    pub(crate) dropped: u64,
+    pub(crate) refused: u64,
+    /// Whether the account wants to be reachable.
+    pub(crate) listening: bool,
+    pub(super) outputs: VecDeque<Output>,
+    pub(super) outgoing: BTreeMap<RequestId, Outgoing>,
+    pub(super) replies: VecDeque<(User, RequestId, Reply)>,
+    pub(super) next: u64,
+    home: Vec<NextHop>,
+    home_addresses: Vec<SocketAddr>,
+}
+
+impl Core {
+    pub(crate) fn new(config: EndpointConfig, seed: u64) -> Self {
+        let registrar = NextHop::of(
+            &config
+                .registrar
+                .clone()
+                .unwrap_or_else(|| Uri::of_host(config.aor.host.clone(), config.aor.port)),
+        );
+        let home: Vec<NextHop> = config
+            .route_set
+            .iter()
+            .map(NextHop::of)
+            .chain([registrar])
+            .collect();
+        let port = config.transport.default_port();
+        let home_addresses = home.iter().filter_map(|hop| hop.address(port)).collect();
+        Self {
+            random: Random::new(seed),
+            auth: Authenticator::new(config.credentials.clone()),
+            config,
+            clients: Clients::default(),
+            servers: Servers::default(),
+            flow: Flow::default(),
+            dropped: 0,
+            refused: 0,
+            listening: false,
+            outputs: VecDeque::new(),
+            outgoing: BTreeMap::new(),
+            replies: VecDeque::new(),
+            next: 0,
+            home,
+            home_addresses,
+        }
+    }
+
+    pub(crate) fn event(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    /// A number that names something for the first time.
+    pub(crate) fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    /// Whether a first hop is our own registrar or proxy.
+    pub(crate) fn is_home(&self, hop: &NextHop) -> bool {
+        let port = self.config.transport.default_port();
+        self.home.iter().any(|home| home.same(hop, port))
+    }
+
+    /// Whether an address is one that our own registrar or proxy resolved to.
+    pub(crate) fn is_home_address(&self, address: SocketAddr) -> bool {
+        self.home_addresses.contains(&address)
+    }
+
+    /// Whether a request from there comes from elsewhere than our registrar and proxies.
+    pub(crate) fn is_stranger(&self, source: IpAddr) -> bool {
+        !self.home_addresses.iter().any(|home| home.ip() == source)
+    }
+
+    pub(crate) fn note_home(&mut self, addresses: &[SocketAddr]) {
+        for address in addresses {
+            if self.home_addresses.contains(address) {
+                continue;
+            }
+            if self.home_addresses.len() >= MAX_HOME_ADDRESSES {
+                self.home_addresses.remove(0);
+            }
+            self.home_addresses.push(*address);
+        }
+    }
+
+    /// Opens the flow when it is down.
+    pub(crate) fn want_flow(&mut self, remote: Option<SocketAddr>) {
+        if let Some(flow) = self.flow.begin() {
+            self.outputs.push_back(Output::Open {
+                flow,
+                transport: self.config.transport,
+                remote,
+            });
+        }
+    }
+
+    pub(crate) fn transmit(&mut self, datagram: Datagram) {
+        if self.flow.is_current(datagram.flow) {
+            self.outputs.push_back(Output::Transmit {
+                flow: datagram.flow,
+                to: datagram.to,
+                bytes: datagram.bytes,
+            });
+        }
+    }
+
+    /// Our own contact, as an address in brackets.
+    pub(crate) fn contact(&self) -> Option<String> {
+        self.contact_uri().map(|uri| format!("<{uri}>"))
+    }
+
+    pub(crate) fn contact_uri(&self) -> Option<Uri> {
+        let (_, local) = self.flow.open()?;
+        Some(Uri {
+            user: self.config.aor.user.clone(),
+            ..Uri::of_host(local.ip().into(), Some(local.port()))
+        })
+    }
+
+    /// Answers with a status and nothing else to say.
+    pub(crate) fn reply(&mut self, now: Instant, incoming: &Incoming, status: u16) {
+        let response = self.response(incoming, status);
+        self.respond(now, incoming, response);
+    }
+
+    /// A response with a To tag of its own when the request has none.
+    pub(crate) fn response(&mut self, incoming: &Incoming, status: u16) -> Response {
+        let tag = self.random.token();
+        let mut response = Response::to(&incoming.request, status, Some(&tag));
+        if status == 405 || status == 501 {
+            response.headers.push(HeaderName::Allow, ALLOW);
+        }
+        response
+    }
+
+    /// Sends a response within the request's transaction, and gives its bytes.
+    pub(crate) fn respond(
+        &mut self,
+        now: Instant,
+        incoming: &Incoming,
+        mut response: Response,
+    ) -> Vec<u8> {
+        response
+            .headers
+            .push(HeaderName::Server, &self.config.user_agent);
+        let bytes = response.to_bytes();
+        self.servers
+            .respond(now, &incoming.key, response.status, bytes.clone());
+        self.flush();
+        bytes
+    }
+
+    /// Hands what transactions want sent to the driver.
+    pub(crate) fn flush(&mut self) {
+        while let Some(datagram) = self
+            .clients
+            .outbox
+            .pop_front()
+            .or_else(|| self.servers.outbox.pop_front())
+        {
+            self.transmit(datagram);
+        }
+    }
+}

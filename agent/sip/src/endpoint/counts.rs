@@ -1,0 +1,20 @@
+//! How much an endpoint holds, for status and for tests.
+
+/// How much an endpoint holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Calls that have not ended.
+    pub calls: usize,
+    /// Dialogs, early ones included, and those whose last messages are under way.
+    pub dialogs: usize,
+    /// Client transactions.
+    pub client_transactions: usize,
+    /// Server transactions.
+    pub server_transactions: usize,
+    /// Requests that wait for an address, a flow or an answer.
+    pub requests: usize,
+    /// Messages dropped because they could not be read, answered or matched, since the start.
+    pub dropped: u64,
+    /// Requests refused because a limit was reached, since the start.
+    pub refused: u64,
+}

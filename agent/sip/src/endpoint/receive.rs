@@ -1,0 +1,211 @@
+//! From a datagram to whom it concerns (RFC 3261 §8.2, §18.2): checks that every request passes, and who handles what passes.
+
+use super::Endpoint;
+use super::incoming::Incoming;
+use super::output::FlowId;
+use crate::call::options;
+use crate::message::{HeaderName, Message, Method, Request, Response, Via};
+use crate::transaction::{Datagram, ServerKey};
+use std::net::SocketAddr;
+use std::time::Instant;
+
+impl Endpoint {
+    pub(super) fn take_datagram(
+        &mut self,
+        now: Instant,
+        flow: FlowId,
+        from: SocketAddr,
+        bytes: &[u8],
+    ) {
+        if !self.core.flow.is_current(flow)
+            || bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0))
+        {
+            // Empty lines keep a NAT open (RFC 5626 §3.5.1).
+            return;
+        }
+        match Message::parse(bytes) {
+            Ok(Message::Response(response)) => self.take_response(now, response),
+            Ok(Message::Request(request)) => self.take_request(now, flow, from, request),
+            Err(_) => self.core.dropped += 1,
+        }
+    }
+
+    fn take_response(&mut self, now: Instant, response: Response) {
+        let taken = match response.essentials() {
+            Ok(essentials) => self.core.clients.on_response(now, response, essentials),
+            Err(_) => false,
+        };
+        if !taken {
+            self.core.dropped += 1;
+        }
+    }
+
+    fn take_request(
+        &mut self,
+        now: Instant,
+        flow: FlowId,
+        source: SocketAddr,
+        mut request: Request,
+    ) {
+        let Some(mut via) = request
+            .headers
+            .first_value(HeaderName::Via)
+            .and_then(|via| via.parse::<Via>().ok())
+        else {
+            self.core.dropped += 1;
+            return;
+        };
+        let reply_to = via.response_address(source);
+        via.note_source(source);
+        request
+            .headers
+            .replace_first_value(HeaderName::Via, &via.to_string());
+        let mut essentials = match request.essentials() {
+            Ok(essentials) => essentials,
+            Err(error) => {
+                return self.refuse_statelessly(
+                    flow,
+                    reply_to,
+                    &request,
+                    400,
+                    Some(&error.to_string()),
+                );
+            }
+        };
+        essentials.via = via;
+        let key = ServerKey::of(&essentials);
+        let stranger = self.core.is_stranger(source.ip());
+        if request.method == Method::Ack {
+            let known = self.core.servers.absorbs_ack(now, &key)
+                || self
+                    .calls
+                    .on_ack(&mut self.core, now, &request, &essentials);
+            self.core.dropped += u64::from(!known);
+            return;
+        }
+        if self.core.servers.absorbs(&key) {
+            return;
+        }
+        if !self.core.servers.has_room(stranger) {
+            self.core.refused += 1;
+            return self.refuse_statelessly(flow, reply_to, &request, 503, None);
+        }
+        let merged = essentials.to.tag().is_none()
+            && request.method != Method::Cancel
+            && self.core.servers.is_merged(&key, &essentials);
+        self.core.servers.start(
+            key.clone(),
+            &essentials,
+            stranger,
+            flow,
+            reply_to,
+            self.core.config.transport.is_reliable(),
+        );
+        let incoming = Incoming {
+            request,
+            essentials,
+            key,
+            flow,
+            source,
+            reply_to,
+        };
+        match self.objection(&incoming) {
+            Some((420, tags)) => {
+                let mut response = self.core.response(&incoming, 420);
+                response.headers.push(HeaderName::Unsupported, tags);
+                self.core.respond(now, &incoming, response);
+            }
+            Some((status, _)) => self.core.reply(now, &incoming, status),
+            None if merged => self.core.reply(now, &incoming, 482),
+            None => self.dispatch(now, incoming),
+        }
+    }
+
+    /// What stands against a request whatever it wants. Max-Forwards 0 does not: it stops proxies, not us (RFC 4475 §3.1.1.2).
+    fn objection(&self, incoming: &Incoming) -> Option<(u16, String)> {
+        let request = &incoming.request;
+        if request.method == Method::Cancel {
+            return None;
+        }
+        if matches!(request.method, Method::Other(_)) {
+            return Some((501, String::new()));
+        }
+        if request.uri.sip().is_none() {
+            return Some((416, String::new()));
+        }
+        if request.max_forwards().is_err() {
+            return Some((400, String::new()));
+        }
+        match request.headers.values(HeaderName::Require) {
+            Ok(tags) if tags.is_empty() => None,
+            Ok(tags) => Some((420, tags.join(", "))),
+            Err(_) => Some((400, String::new())),
+        }
+    }
+
+    fn dispatch(&mut self, now: Instant, incoming: Incoming) {
+        if incoming.request.method == Method::Cancel {
+            return self.take_cancel(now, &incoming);
+        }
+        if incoming.essentials.to.tag().is_some() {
+            return self.calls.on_request(&mut self.core, now, &incoming);
+        }
+        match incoming.request.method {
+            Method::Invite if self.stopping => self.core.reply(now, &incoming, 480),
+            Method::Invite => self.calls.arrive(&mut self.core, now, incoming),
+            Method::Options => options::answer(&mut self.core, now, &incoming),
+            Method::Bye => self.core.reply(now, &incoming, 481),
+            _ => self.core.reply(now, &incoming, 405),
+        }
+    }
+
+    fn take_cancel(&mut self, now: Instant, incoming: &Incoming) {
+        let invite = incoming.key.of_invite();
+        if !self.core.servers.cancel_fits(&invite, &incoming.essentials) {
+            return self.core.reply(now, incoming, 481);
+        }
+        self.core.reply(now, incoming, 200);
+        if self.core.servers.awaits_final(&invite) {
+            self.calls.on_cancel(&mut self.core, now, &invite);
+        }
+    }
+
+    /// Answers without keeping anything: what cannot be matched, and what there is no room for.
+    fn refuse_statelessly(
+        &mut self,
+        flow: FlowId,
+        to: SocketAddr,
+        request: &Request,
+        status: u16,
+        why: Option<&str>,
+    ) {
+        let complete = [
+            HeaderName::From,
+            HeaderName::To,
+            HeaderName::CallId,
+            HeaderName::CSeq,
+        ]
+        .iter()
+        .all(|name| request.headers.has(*name));
+        if request.method == Method::Ack || !complete {
+            self.core.dropped += 1;
+            return;
+        }
+        let tag = self.core.random.token();
+        let mut response = Response::to(request, status, Some(&tag));
+        if let Some(why) = why {
+            response.headers.push(
+                HeaderName::Warning,
+                format!("399 carillon \"{}\"", why.replace(['"', '\\'], "'")),
+            );
+        }
+        if status == 503 {
+            response.headers.push(HeaderName::RetryAfter, "10");
+        }
+        self.core.transmit(Datagram {
+            flow,
+            to,
+            bytes: response.to_bytes(),
+        });
+    }
+}

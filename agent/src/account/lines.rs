@@ -1,0 +1,427 @@
+//! The calls of an account: SIP's events to call actors, commands to the endpoint.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::SystemTime;
+
+use actix::{ActorFutureExt, Addr, AsyncContext, Context, Handler, ResponseActFuture, WrapFuture};
+use carillon_schemas::Timestamp;
+use carillon_schemas::status::{CallState, Direction};
+use carillon_sip::{CallError, CallId, EndCause, Event, NameAddr};
+use futures_util::FutureExt;
+
+use super::messages::{Answer, CallBegan, CallCrashed, Hangup, Place};
+use super::{Account, Leaving, now};
+use crate::call::{
+    Agreed, Call, CallSeed, End, Ringing, Sound, SoundFailed, TakeSound, literal_address,
+};
+use crate::command::CommandError;
+use crate::event::CallCause;
+use crate::supervision::{self, ChildEnded, Ending};
+use crate::transport::local_address_towards;
+use crate::view::CallView;
+
+/// Status for a call that comes in while the account leaves.
+const TEMPORARILY_UNAVAILABLE: u16 = 480;
+/// Longest name of a caller that is shown, in characters.
+const MAX_NAME: usize = 128;
+
+/// One call of the account.
+pub(super) struct Line {
+    number: u32,
+    call: Addr<Call>,
+    /// Where an incoming call's request came from.
+    source: Option<SocketAddr>,
+    incoming: bool,
+    /// Why the call is being ended from here, when it is more than a person's wish.
+    trouble: Option<(CallCause, String)>,
+}
+
+impl Account {
+    pub(super) fn line_event(&mut self, event: Event, ctx: &mut Context<Self>) {
+        match event {
+            Event::IncomingCall {
+                call, from, source, ..
+            } => self.incoming(call, &from, source, ctx),
+            Event::CallProgress { call, media, .. } => {
+                if let Some(line) = self.lines.get(&call) {
+                    line.call.do_send(Ringing);
+                    if let Some(media) = media {
+                        line.call.do_send(Agreed {
+                            media,
+                            established: false,
+                        });
+                    }
+                }
+            }
+            Event::CallEstablished { call, media } | Event::MediaChanged { call, media } => {
+                if let Some(line) = self.lines.get(&call) {
+                    line.call.do_send(Agreed {
+                        media,
+                        established: true,
+                    });
+                }
+            }
+            Event::CallEnded { call, cause } => {
+                if let Some(line) = self.lines.remove(&call) {
+                    let (cause, text) = line
+                        .trouble
+                        .unwrap_or_else(|| explained(&cause, line.incoming));
+                    line.call.do_send(End { cause, text });
+                }
+                self.leave_if_drained(ctx);
+            }
+            _ => tracing::warn!("the endpoint told what this driver does not know"),
+        }
+    }
+
+    fn incoming(
+        &mut self,
+        call: CallId,
+        from: &NameAddr,
+        source: SocketAddr,
+        ctx: &mut Context<Self>,
+    ) {
+        if self.leaving != Leaving::Stays {
+            if let Err(error) = self.endpoint.reject(now(), call, TEMPORARILY_UNAVAILABLE) {
+                tracing::debug!(%error, "a call came and went while the account leaves");
+            }
+            return;
+        }
+        let view = self.view(
+            Direction::Incoming,
+            CallState::Ringing,
+            shown(&from.uri.to_string()),
+            from.display_name.as_deref().map(shown),
+        );
+        self.begin(call, view, None, Some(source), ctx);
+        if let Err(error) = self.endpoint.ring(now(), call) {
+            tracing::debug!(%error, "a call was gone before it rang");
+        }
+    }
+
+    /// Starts the actor of a call.
+    fn begin(
+        &mut self,
+        call: CallId,
+        view: CallView,
+        sound: Option<Sound>,
+        source: Option<SocketAddr>,
+        ctx: &mut Context<Self>,
+    ) {
+        let number = view.id;
+        let incoming = view.direction == Direction::Incoming;
+        let seed = CallSeed {
+            view: view.clone(),
+            settings: self.settings.clone(),
+            engine: self.engine.clone(),
+            sound,
+            agent: self.agent.clone().recipient(),
+            account: ctx.address().recipient(),
+        };
+        let addr = supervision::start(
+            Call::new(seed),
+            number,
+            self.incarnation,
+            ctx.address().recipient(),
+        );
+        self.agent.do_send(CallBegan {
+            view,
+            call: addr.clone(),
+            account: ctx.address(),
+            incarnation: self.incarnation,
+        });
+        self.lines.insert(
+            call,
+            Line {
+                number,
+                call: addr,
+                source,
+                incoming,
+                trouble: None,
+            },
+        );
+    }
+
+    fn view(
+        &self,
+        direction: Direction,
+        state: CallState,
+        peer: String,
+        peer_name: Option<String>,
+    ) -> CallView {
+        let number = self.numbers.get().wrapping_add(1).max(1);
+        self.numbers.set(number);
+        CallView {
+            id: number,
+            account: self.account.id().clone(),
+            direction,
+            state,
+            peer,
+            peer_name,
+            since: Timestamp::of(SystemTime::now()),
+            codec: None,
+            held: false,
+            media: None,
+        }
+    }
+
+    fn line(&self, number: u32) -> Result<(CallId, &Line), CommandError> {
+        self.lines
+            .iter()
+            .find(|(_, line)| line.number == number)
+            .map(|(call, line)| (*call, line))
+            .ok_or(CommandError::NoSuchCall { call: number })
+    }
+
+    /// Ends a call for a reason that is not a person's wish.
+    fn end_for(&mut self, number: u32, cause: CallCause, text: String, ctx: &mut Context<Self>) {
+        let Some((call, line)) = self
+            .lines
+            .iter_mut()
+            .find(|(_, line)| line.number == number)
+        else {
+            return;
+        };
+        line.trouble = Some((cause, text));
+        let call = *call;
+        if let Err(error) = self.endpoint.hangup(now(), call) {
+            tracing::debug!(%error, "a call ended before it was ended");
+        }
+        self.drive(ctx);
+    }
+
+    /// Tells the calls that remain that their dialogs are gone.
+    pub(super) fn end_all_lines(&mut self, text: &str) {
+        for line in std::mem::take(&mut self.lines).into_values() {
+            line.call.do_send(End {
+                cause: CallCause::HungUpHere,
+                text: text.to_owned(),
+            });
+        }
+    }
+
+    /// The local address for the sound of a call to this URI.
+    fn address_for(&self, uri: &str) -> IpAddr {
+        let config = self.endpoint.config();
+        let direct = if config.route_set.is_empty() {
+            literal_address(uri)
+        } else {
+            None
+        };
+        let proxy = config
+            .route_set
+            .first()
+            .or(config.registrar.as_ref())
+            .and_then(|hop| hop.host.ip());
+        let remote = direct.map(|(ip, _)| ip).or(proxy);
+        remote
+            .and_then(|ip| local_address_towards(Some(SocketAddr::new(ip, 5060))).ok())
+            .or_else(|| self.flow.as_ref().map(|flow| flow.udp.advertised().ip()))
+            .or_else(|| local_address_towards(None).ok())
+            .unwrap_or(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST))
+    }
+
+    fn refused(&self, number: Option<u32>, uri: &str, error: CallError) -> CommandError {
+        match error {
+            CallError::TooManyCalls { limit } => CommandError::Busy {
+                account: self.account.id().clone(),
+                limit,
+            },
+            CallError::Target { target, why } => CommandError::BadTarget { target, why },
+            CallError::Media { why } => CommandError::Device { why },
+            CallError::Stopping => self.unavailable("it is leaving"),
+            error => match number {
+                Some(call) => CommandError::WrongState {
+                    call,
+                    why: error.to_string(),
+                },
+                None => CommandError::BadTarget {
+                    target: uri.to_owned(),
+                    why: error.to_string(),
+                },
+            },
+        }
+    }
+
+    fn unavailable(&self, why: &str) -> CommandError {
+        CommandError::AccountUnavailable {
+            account: self.account.id().clone(),
+            why: why.to_owned(),
+        }
+    }
+}
+
+impl Handler<Place> for Account {
+    type Result = ResponseActFuture<Self, Result<CallView, CommandError>>;
+
+    fn handle(&mut self, place: Place, _: &mut Context<Self>) -> Self::Result {
+        let settings = self.settings.clone();
+        let address = self.address_for(&place.uri);
+        let limit = self.endpoint.config().max_calls;
+        let full = self.lines.len() >= limit;
+        let account = self.account.id().clone();
+        let sound = async move {
+            if full {
+                return Err(CommandError::Busy { account, limit });
+            }
+            Sound::open(&settings, address)
+                .await
+                .map(|sound| (sound, settings))
+                .map_err(|why| CommandError::Device { why })
+        };
+        Box::pin(sound.into_actor(self).map(move |sound, account, ctx| {
+            let (sound, settings) = sound?;
+            if account.leaving != Leaving::Stays {
+                return Err(account.unavailable("it is leaving"));
+            }
+            let offer = sound.local_media(&settings);
+            let call = account
+                .endpoint
+                .call(now(), &place.uri, offer)
+                .map_err(|error| account.refused(None, &place.uri, error))?;
+            let view = account.view(Direction::Outgoing, CallState::Calling, place.uri, None);
+            account.begin(call, view.clone(), Some(sound), None, ctx);
+            account.drive(ctx);
+            Ok(view)
+        }))
+    }
+}
+
+impl Handler<Answer> for Account {
+    type Result = ResponseActFuture<Self, Result<Addr<Call>, CommandError>>;
+
+    fn handle(&mut self, answer: Answer, _: &mut Context<Self>) -> Self::Result {
+        let number = answer.number;
+        let source = match self.line(number) {
+            Ok((_, line)) => line.source,
+            Err(error) => return Box::pin(std::future::ready(Err(error)).into_actor(self)),
+        };
+        let settings = self.settings.clone();
+        let address = match source {
+            Some(source) => local_address_towards(Some(source)).map_err(|error| error.to_string()),
+            None => Err("it is an outgoing call".to_owned()),
+        };
+        let sound = async move {
+            let address = address.map_err(|why| CommandError::WrongState { call: number, why })?;
+            Sound::open(&settings, address)
+                .await
+                .map(|sound| (sound, settings))
+                .map_err(|why| CommandError::Device { why })
+        };
+        Box::pin(
+            sound
+                .boxed_local()
+                .into_actor(self)
+                .map(move |sound, account, ctx| {
+                    let (sound, settings) = sound?;
+                    let (call, line) = account.line(number)?;
+                    let addr = line.call.clone();
+                    account
+                        .endpoint
+                        .answer(now(), call, sound.local_media(&settings))
+                        .map_err(|error| account.refused(Some(number), "", error))?;
+                    addr.do_send(TakeSound(sound));
+                    account.drive(ctx);
+                    Ok(addr)
+                }),
+        )
+    }
+}
+
+impl Handler<Hangup> for Account {
+    type Result = Result<(), CommandError>;
+
+    fn handle(&mut self, hangup: Hangup, ctx: &mut Context<Self>) -> Self::Result {
+        let (call, _) = self.line(hangup.number)?;
+        let result = self.endpoint.hangup(now(), call);
+        self.drive(ctx);
+        result.map_err(|error| self.refused(Some(hangup.number), "", error))
+    }
+}
+
+impl Handler<SoundFailed> for Account {
+    type Result = ();
+
+    fn handle(&mut self, failed: SoundFailed, ctx: &mut Context<Self>) {
+        self.end_for(failed.number, CallCause::Media, failed.why, ctx);
+    }
+}
+
+impl Handler<ChildEnded<u32>> for Account {
+    type Result = ();
+
+    fn handle(&mut self, ended: ChildEnded<u32>, ctx: &mut Context<Self>) {
+        let note = match ended.ending {
+            Ending::Stopped => return,
+            Ending::Panicked { note } => note,
+            Ending::Dropped => "its task was dropped".to_owned(),
+        };
+        self.agent.do_send(CallCrashed {
+            number: ended.child,
+            note: note.clone(),
+        });
+        self.end_for(ended.child, CallCause::ActorFailed, note, ctx);
+    }
+}
+
+/// Why a call ended, in our words. `incoming` tells a missed call from one that nobody answered.
+fn explained(cause: &EndCause, incoming: bool) -> (CallCause, String) {
+    match cause {
+        EndCause::LocalHangup => (CallCause::HungUpHere, "hung up here".to_owned()),
+        EndCause::RemoteHangup => (CallCause::HungUpThere, "the far side hung up".to_owned()),
+        EndCause::Cancelled => (CallCause::Missed, "the caller gave up".to_owned()),
+        EndCause::Declined { status } => (CallCause::Declined, format!("declined with {status}")),
+        EndCause::Rejected { status, reason } => {
+            let cause = match status {
+                486 | 600 => CallCause::Busy,
+                408 | 480 | 487 => CallCause::NoAnswer,
+                _ => CallCause::Refused,
+            };
+            (cause, format!("{status} {}", shown(reason)))
+        }
+        EndCause::NoAnswer if incoming => (CallCause::Missed, "nobody answered".to_owned()),
+        EndCause::NoAnswer => (CallCause::NoAnswer, "nobody answered".to_owned()),
+        EndCause::MediaRefused { why } => (CallCause::Media, shown(why)),
+        EndCause::Failed { why } => (CallCause::Unreachable, shown(why)),
+        _ => (CallCause::Unreachable, "the call ended".to_owned()),
+    }
+}
+
+/// A stranger's text, short and without what would change a terminal or a log.
+fn shown(text: &str) -> String {
+    text.chars()
+        .map(|c| if is_disturbing(c) { '\u{fffd}' } else { c })
+        .take(MAX_NAME)
+        .collect()
+}
+
+/// Control characters and those that turn the direction of writing.
+fn is_disturbing(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_strangers_name_is_made_harmless() {
+        assert_eq!(shown("A\nB\u{202e}C"), "A\u{fffd}B\u{fffd}C");
+        assert_eq!(shown(&"x".repeat(1_000)).len(), MAX_NAME);
+    }
+
+    #[test]
+    fn causes_are_told_in_our_words() {
+        let busy = EndCause::Rejected {
+            status: 486,
+            reason: "Busy Here".into(),
+        };
+        assert_eq!(
+            explained(&busy, false),
+            (CallCause::Busy, "486 Busy Here".to_owned())
+        );
+        assert_eq!(explained(&EndCause::NoAnswer, true).0, CallCause::Missed);
+        assert_eq!(explained(&EndCause::NoAnswer, false).0, CallCause::NoAnswer);
+    }
+}

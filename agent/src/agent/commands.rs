@@ -1,0 +1,286 @@
+//! The commands of a person: which account, which call, and the answer.
+
+use std::future::ready;
+use std::time::Duration;
+
+use actix::{Addr, Context, Handler, Message, ResponseFuture};
+use carillon_schemas::AccountId;
+use carillon_schemas::status::{AccountState, CallState, Direction};
+use futures_util::FutureExt;
+
+use super::Agent;
+use crate::account::{Account, Answer, Hangup, Place};
+use crate::call::{PressKeys, QueryCall, target_uri};
+use crate::command::{
+    AnswerCall, CommandError, HangupCall, PlaceCall, QueryStatus, RestartAccount, SendDtmf,
+};
+use crate::view::{AgentView, CallView};
+
+/// The longest a call's counters are waited for.
+const COUNTERS_LIMIT: Duration = Duration::from_millis(500);
+
+impl Agent {
+    fn known(&self) -> Vec<AccountId> {
+        let accounts = self.config.accounts.iter();
+        accounts.map(|account| account.id().clone()).collect()
+    }
+
+    /// The account to call on.
+    fn choose(&self, asked: Option<AccountId>) -> Result<(AccountId, Addr<Account>), CommandError> {
+        let id = match asked {
+            Some(id) => id,
+            None => self.default_account().ok_or(CommandError::NoAccount)?,
+        };
+        let Some(seat) = self.seats.get(&id) else {
+            return Err(CommandError::NoSuchAccount {
+                account: id,
+                known: self.known(),
+            });
+        };
+        match &seat.account {
+            Some(addr) => Ok((id, addr.clone())),
+            None => {
+                let why = match seat.status.state {
+                    AccountState::Disabled => {
+                        "it is disabled in the configuration; enable it".into()
+                    }
+                    AccountState::GivenUp => format!(
+                        "it failed too often ({}); restart it when the cause is gone",
+                        seat.status.reason.as_deref().unwrap_or("no reason known")
+                    ),
+                    _ => "it is just being restarted; try again in a moment".to_owned(),
+                };
+                Err(CommandError::AccountUnavailable { account: id, why })
+            }
+        }
+    }
+
+    /// The first account that is registered, else one that needs no registrar, else any that runs: a call
+    /// may go through even when the registration does not. Else the first enabled, for the reason.
+    fn default_account(&self) -> Option<AccountId> {
+        let rank = |id: &AccountId| {
+            self.seats.get(id).map(|seat| match seat.status.state {
+                AccountState::Registered => 0,
+                AccountState::Local => 1,
+                AccountState::Registering => 2,
+                AccountState::Failed => 3,
+                _ => 4,
+            })
+        };
+        self.config
+            .accounts
+            .iter()
+            .filter(|account| account.config.enabled)
+            .map(|account| account.id())
+            .min_by_key(|id| rank(id))
+            .cloned()
+    }
+}
+
+/// Asks a child; one that is gone says nothing.
+fn ask<A, M, T>(
+    actor: String,
+    to: &Addr<A>,
+    message: M,
+) -> impl Future<Output = Result<T, CommandError>> + use<A, M, T>
+where
+    A: Handler<M>,
+    A::Context: actix::dev::ToEnvelope<A, M>,
+    M: Message<Result = Result<T, CommandError>> + Send + 'static,
+    T: Send + 'static,
+{
+    to.send(message).map(move |reply| match reply {
+        Ok(result) => result,
+        Err(_) => Err(CommandError::NoAnswer { actor }),
+    })
+}
+
+fn refuse<T: 'static>(error: CommandError) -> ResponseFuture<Result<T, CommandError>> {
+    Box::pin(ready(Err(error)))
+}
+
+impl Handler<PlaceCall> for Agent {
+    type Result = ResponseFuture<Result<CallView, CommandError>>;
+
+    fn handle(&mut self, place: PlaceCall, _: &mut Context<Self>) -> Self::Result {
+        if self.departing {
+            return refuse(CommandError::ShuttingDown);
+        }
+        let (id, addr) = match self.choose(place.account) {
+            Ok(chosen) => chosen,
+            Err(error) => return refuse(error),
+        };
+        let Some(account) = self.config.account(&id) else {
+            return refuse(CommandError::NoAccount);
+        };
+        match target_uri(&place.target, &account.config.address) {
+            Ok(uri) => Box::pin(ask(format!("account {id}"), &addr, Place { uri })),
+            Err(error) => refuse(CommandError::BadTarget {
+                target: place.target.chars().take(80).collect(),
+                why: error.to_string(),
+            }),
+        }
+    }
+}
+
+impl Handler<AnswerCall> for Agent {
+    type Result = ResponseFuture<Result<CallView, CommandError>>;
+
+    fn handle(&mut self, answer: AnswerCall, _: &mut Context<Self>) -> Self::Result {
+        let entry = match answer.call {
+            Some(call) => self
+                .calls
+                .get(&call)
+                .ok_or(CommandError::NoSuchCall { call }),
+            None => self
+                .calls
+                .values()
+                .find(|entry| {
+                    entry.view.direction == Direction::Incoming
+                        && entry.view.state == CallState::Ringing
+                })
+                .ok_or(CommandError::NoCall { what: "ringing" }),
+        };
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => return refuse(error),
+        };
+        let number = entry.view.id;
+        let actor = format!("account {}", entry.view.account);
+        let answered = ask(actor, &entry.account, Answer { number });
+        Box::pin(async move {
+            let call = answered.await?;
+            call.send(QueryCall)
+                .await
+                .map_err(|_| CommandError::NoSuchCall { call: number })
+        })
+    }
+}
+
+impl Handler<HangupCall> for Agent {
+    type Result = ResponseFuture<Result<Vec<CallView>, CommandError>>;
+
+    fn handle(&mut self, hangup: HangupCall, _: &mut Context<Self>) -> Self::Result {
+        let ends = |entry: &super::CallEntry| {
+            let number = entry.view.id;
+            let actor = format!("account {}", entry.view.account);
+            let view = entry.view.clone();
+            ask(actor, &entry.account, Hangup { number }).map(|done| done.map(|()| view))
+        };
+        match hangup.call {
+            Some(call) => match self.calls.get(&call) {
+                Some(entry) => Box::pin(ends(entry).map(|done| done.map(|view| vec![view]))),
+                None => refuse(CommandError::NoSuchCall { call }),
+            },
+            None if self.calls.is_empty() => refuse(CommandError::NoCall { what: "standing" }),
+            None => {
+                let all: Vec<_> = self.calls.values().map(ends).collect();
+                Box::pin(futures_util::future::join_all(all).map(|done| {
+                    // One that ended by itself meanwhile is as good as hung up.
+                    Ok(done.into_iter().filter_map(Result::ok).collect())
+                }))
+            }
+        }
+    }
+}
+
+impl Handler<SendDtmf> for Agent {
+    type Result = ResponseFuture<Result<CallView, CommandError>>;
+
+    fn handle(&mut self, keys: SendDtmf, _: &mut Context<Self>) -> Self::Result {
+        let entry = match keys.call {
+            Some(call) => self
+                .calls
+                .get(&call)
+                .ok_or(CommandError::NoSuchCall { call }),
+            None => {
+                let what = "established";
+                let mut standing = self
+                    .calls
+                    .values()
+                    .filter(|entry| entry.view.state == CallState::Established);
+                match (standing.next(), standing.next()) {
+                    (None, _) => Err(CommandError::NoCall { what }),
+                    (Some(entry), None) => Ok(entry),
+                    (Some(first), Some(second)) => Err(CommandError::WhichCall {
+                        what,
+                        calls: [first, second]
+                            .into_iter()
+                            .chain(standing)
+                            .map(|entry| entry.view.id)
+                            .collect(),
+                    }),
+                }
+            }
+        };
+        match entry {
+            Ok(entry) => {
+                let actor = format!("call {}", entry.view.id);
+                Box::pin(ask(actor, &entry.call, PressKeys(keys.digits)))
+            }
+            Err(error) => refuse(error),
+        }
+    }
+}
+
+impl Handler<RestartAccount> for Agent {
+    type Result = Result<(), CommandError>;
+
+    fn handle(&mut self, restart: RestartAccount, ctx: &mut Context<Self>) -> Self::Result {
+        if self.departing {
+            return Err(CommandError::ShuttingDown);
+        }
+        let Some(account) = self.config.account(&restart.account).cloned() else {
+            return Err(CommandError::NoSuchAccount {
+                account: restart.account,
+                known: self.known(),
+            });
+        };
+        let running = self
+            .seats
+            .get(account.id())
+            .and_then(|seat| seat.account.clone());
+        if let Some(running) = running {
+            running.do_send(crate::account::Leave);
+        }
+        self.replace_account(&account, ctx);
+        Ok(())
+    }
+}
+
+impl Handler<QueryStatus> for Agent {
+    type Result = ResponseFuture<AgentView>;
+
+    fn handle(&mut self, _: QueryStatus, _: &mut Context<Self>) -> Self::Result {
+        let mut view = self.view();
+        let counters: Vec<_> = self
+            .calls
+            .values()
+            .map(|entry| entry.call.send(QueryCall).timeout(COUNTERS_LIMIT))
+            .collect();
+        Box::pin(async move {
+            let answers = futures_util::future::join_all(counters).await;
+            for current in answers.into_iter().flatten() {
+                if let Some(known) = view.calls.iter_mut().find(|call| call.id == current.id) {
+                    *known = current;
+                }
+            }
+            view
+        })
+    }
+}
+
+#[cfg(feature = "panic-injection")]
+impl Handler<crate::command::InjectPanic> for Agent {
+    type Result = Result<(), CommandError>;
+
+    fn handle(
+        &mut self,
+        inject: crate::command::InjectPanic,
+        _: &mut Context<Self>,
+    ) -> Self::Result {
+        let (_, addr) = self.choose(Some(inject.account))?;
+        addr.do_send(crate::account::Panic);
+        Ok(())
+    }
+}

@@ -1,0 +1,95 @@
+//! The root actor: owns every account and service, keeps the books, answers the commands.
+//!
+//! Owns the running configuration and the restart policy of all its children. It knows no SIP, no HTTP and
+//! no file: accounts know SIP, services know the rest.
+
+mod books;
+mod child;
+mod commands;
+mod configuration;
+mod departure;
+mod seat;
+mod service;
+mod system;
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::{Instant, SystemTime};
+
+use actix::{Actor, Addr, Context};
+use carillon_media::MediaEngine;
+use carillon_schemas::{AccountId, Timestamp};
+
+pub use child::Child;
+pub use service::Service;
+pub use system::{SystemError, run};
+
+use crate::account::Account;
+use crate::call::CallSettings;
+use crate::running::RunningConfig;
+use crate::supervision::Roster;
+
+use books::{CallEntry, Subscriber};
+use seat::Seat;
+
+/// The root actor.
+pub struct Agent {
+    instance: String,
+    started: Timestamp,
+    config: RunningConfig,
+    settings: CallSettings,
+    applied_at: Option<Timestamp>,
+    engine: MediaEngine,
+    numbers: Rc<Cell<u32>>,
+    seats: BTreeMap<AccountId, Seat>,
+    /// Account actors that live until their last call ends, by incarnation.
+    draining: BTreeMap<u64, Addr<Account>>,
+    calls: BTreeMap<u32, CallEntry>,
+    roster: Roster<Child>,
+    services: Vec<Service>,
+    subscribers: Vec<Subscriber>,
+    departing: bool,
+}
+
+impl Agent {
+    /// An agent without accounts. `instance` names this installation and never changes: the desk's id, or
+    /// for a desk that was never enrolled a random text kept in the state folder. The services are started
+    /// with the agent and again when they end unexpectedly.
+    #[must_use]
+    pub fn new(instance: impl Into<String>, services: Vec<Service>) -> Self {
+        Self {
+            instance: instance.into(),
+            started: Timestamp::of(SystemTime::now()),
+            config: RunningConfig::default(),
+            settings: CallSettings::default(),
+            applied_at: None,
+            engine: MediaEngine::new(),
+            numbers: Rc::new(Cell::new(0)),
+            seats: BTreeMap::new(),
+            draining: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            roster: Roster::default(),
+            services,
+            subscribers: Vec::new(),
+            departing: false,
+        }
+    }
+}
+
+/// The time, which a test may hold still.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+impl Actor for Agent {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        // Children never wait for the root; what they say must not be lost.
+        ctx.set_mailbox_capacity(1_024);
+        for index in 0..self.services.len() {
+            self.start_service(index, ctx);
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The one runtime, and the agent in it from start to signal.
+//!
+//! One thread. The resolver and the sound system may make a second for a moment; a call has the media thread.
+
+use std::io;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use actix::Context;
+use futures_util::FutureExt;
+
+use super::Agent;
+use crate::command::Shutdown;
+use crate::supervision::install_panic_hook;
+
+/// Stack of the threads that wait for resolver and sound system, in bytes.
+const WAITING_STACK: usize = 256 * 1024;
+/// How long such a thread is kept for the next question.
+const WAITING_KEPT: Duration = Duration::from_secs(1);
+/// How long the end waits for such threads: a recording may still be written.
+const FAREWELL: Duration = Duration::from_millis(150);
+
+/// Runs an agent until it is told to shut down, by command or by SIGTERM, SIGINT (Ctrl-C).
+///
+/// `make` is called inside the runtime.
+///
+/// # Errors
+/// What the system refused, or how the root actor itself ended unexpectedly: then a service manager should
+/// start the program again.
+pub fn run(make: impl FnOnce() -> Agent) -> Result<(), SystemError> {
+    install_panic_hook();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .thread_stack_size(WAITING_STACK)
+        .thread_keep_alive(WAITING_KEPT)
+        .max_blocking_threads(16)
+        .build()
+        .map_err(SystemError::Runtime)?;
+    // The system holds on to its runtime; this one lives as long as the process.
+    let runtime: &'static tokio::runtime::Runtime = Box::leak(Box::new(runtime));
+    let system = actix_rt::System::with_tokio_rt(|| runtime);
+    let result = system.block_on(live(make));
+    drop(system);
+    let farewell = std::time::Instant::now();
+    while runtime.metrics().num_alive_tasks() > 0 && farewell.elapsed() < FAREWELL {
+        runtime.block_on(tokio::time::sleep(Duration::from_millis(5)));
+    }
+    result
+}
+
+async fn live(make: impl FnOnce() -> Agent) -> Result<(), SystemError> {
+    let context = Context::new().into_future(make());
+    let agent = context.address();
+    let signals = Signals::listen().map_err(SystemError::Signals)?;
+    actix_rt::spawn(async move {
+        signals.next().await;
+        agent.do_send(Shutdown);
+    });
+    match AssertUnwindSafe(context).catch_unwind().await {
+        Ok(()) => Ok(()),
+        Err(_) => Err(SystemError::Root),
+    }
+}
+
+/// Why the agent does not run, or runs no more.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SystemError {
+    /// No runtime.
+    #[error("the runtime cannot be made: {0}")]
+    Runtime(#[source] io::Error),
+    /// No signals.
+    #[error("signals cannot be waited for: {0}")]
+    Signals(#[source] io::Error),
+    /// The root actor panicked.
+    #[error("the root actor failed; the log says why. Start the agent again")]
+    Root,
+}
+
+#[cfg(unix)]
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What a call's actor is told and asked, and what it tells its account.
+
+use actix::Message;
+use carillon_sip::NegotiatedMedia;
+
+use super::sound::Sound;
+use crate::command::CommandError;
+use crate::event::CallCause;
+use crate::view::CallView;
+
+/// The far side is being alerted.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Ringing;
+
+/// Ports and devices are there.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct TakeSound(pub(crate) Sound);
+
+/// Both sides agreed on the sound, for the first time or anew.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Agreed {
+    pub(crate) media: NegotiatedMedia,
+    /// Whether the call is answered; early sound otherwise.
+    pub(crate) established: bool,
+}
+
+/// The dialog is over.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct End {
+    pub(crate) cause: CallCause,
+    pub(crate) text: String,
+}
+
+/// Send digits.
+#[derive(Message)]
+#[rtype(result = "Result<CallView, CommandError>")]
+pub(crate) struct PressKeys(pub(crate) String);
+
+/// Show the call with its counters.
+#[derive(Message)]
+#[rtype(result = "CallView")]
+pub(crate) struct QueryCall;
+
+/// To the account: the sound of this call cannot go on, end it.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct SoundFailed {
+    pub(crate) number: u32,
+    pub(crate) why: String,
+}

@@ -1,0 +1,138 @@
+//! What every later call is made with: devices, codecs, ports.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use carillon_media::{CodecKind, DeviceSpec, JitterConfig};
+use carillon_schemas::config::{CodecName, Media, Network};
+use carillon_sip::Codec;
+
+use crate::command::ApplyError;
+
+/// Sound and port settings, read from a configuration and checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CallSettings {
+    /// Where the sound to send comes from.
+    pub input: DeviceSpec,
+    /// Where the sound received goes.
+    pub output: DeviceSpec,
+    /// Codecs by preference; never empty.
+    pub codecs: Vec<CodecKind>,
+    /// Milliseconds of sound in a packet: 10 or 20.
+    pub ptime_ms: u16,
+    /// Bounds of the jitter buffer's delay.
+    pub jitter: JitterConfig,
+    /// UDP ports for RTP and RTCP.
+    pub ports: RangeInclusive<u16>,
+}
+
+impl CallSettings {
+    /// Reads the settings of a configuration.
+    ///
+    /// # Errors
+    /// [`ApplyError::Setting`] with the first that cannot work. Whether a device is there is not asked
+    /// here: it may be plugged in before the next call.
+    pub fn of(media: &Media, network: &Network) -> Result<Self, ApplyError> {
+        media.validate().map_err(setting)?;
+        network.validate().map_err(setting)?;
+        let input = device("media.input", media.input())?;
+        let output = device("media.output", media.output())?;
+        if matches!(output, DeviceSpec::Tone(_) | DeviceSpec::WavLoop(_)) {
+            return Err(ApplyError::Setting {
+                path: "media.output".to_owned(),
+                why: format!("{output} plays and takes nothing; name a device, wav:FILE or null"),
+            });
+        }
+        let mut codecs = Vec::new();
+        for name in media.codecs() {
+            let kind = match name {
+                CodecName::Pcmu => CodecKind::Pcmu,
+                CodecName::Pcma => CodecKind::Pcma,
+            };
+            if !codecs.contains(&kind) {
+                codecs.push(kind);
+            }
+        }
+        let maximum = Duration::from_millis(u64::from(media.jitter_max_ms()));
+        Ok(Self {
+            input,
+            output,
+            codecs,
+            ptime_ms: media.ptime_ms(),
+            jitter: JitterConfig {
+                minimum: JitterConfig::default().minimum.min(maximum),
+                maximum,
+            },
+            ports: network.rtp_ports(),
+        })
+    }
+
+    /// The codecs as SDP offers them, telephone events among them.
+    pub(super) fn offered_codecs(&self) -> Vec<Codec> {
+        self.codecs
+            .iter()
+            .map(|kind| match kind {
+                CodecKind::Pcmu => Codec::pcmu(),
+                CodecKind::Pcma => Codec::pcma(),
+            })
+            .chain([Codec::telephone_event()])
+            .collect()
+    }
+}
+
+impl Default for CallSettings {
+    /// The settings of an empty configuration.
+    fn default() -> Self {
+        Self {
+            input: DeviceSpec::Default,
+            output: DeviceSpec::Default,
+            codecs: vec![CodecKind::Pcma, CodecKind::Pcmu],
+            ptime_ms: Media::default().ptime_ms(),
+            jitter: JitterConfig::default(),
+            ports: Network::default().rtp_ports(),
+        }
+    }
+}
+
+fn device(path: &str, text: &str) -> Result<DeviceSpec, ApplyError> {
+    text.parse().map_err(|error| ApplyError::Setting {
+        path: path.to_owned(),
+        why: format!("{error}"),
+    })
+}
+
+fn setting(error: carillon_schemas::config::ConfigError) -> ApplyError {
+    ApplyError::Setting {
+        path: error.path,
+        why: error.why,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_read_and_bad_ones_named() {
+        let mut media = Media {
+            input: Some("tone:440".into()),
+            output: Some("wav:/x/y.wav".into()),
+            codecs: Some(vec![CodecName::Pcmu, CodecName::Pcmu]),
+            jitter_max_ms: Some(20),
+            ..Media::default()
+        };
+        let settings = CallSettings::of(&media, &Network::default()).unwrap();
+        assert_eq!(settings.input, DeviceSpec::Tone(440));
+        assert_eq!(settings.codecs, [CodecKind::Pcmu]);
+        assert!(settings.jitter.minimum <= settings.jitter.maximum);
+        media.output = Some("tone:440".into());
+        let error = CallSettings::of(&media, &Network::default()).unwrap_err();
+        assert!(error.to_string().starts_with("media.output"), "{error}");
+        media.output = Some("tone:x".into());
+        assert!(CallSettings::of(&media, &Network::default()).is_err());
+        media.output = None;
+        media.ptime_ms = Some(30);
+        let error = CallSettings::of(&media, &Network::default()).unwrap_err();
+        assert!(error.to_string().contains("media.ptime_ms"), "{error}");
+    }
+}

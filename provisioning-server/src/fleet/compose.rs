@@ -1,0 +1,43 @@
+//! The layers laid over one another: fleet defaults under a desk's own settings give the configuration to sign.
+
+use std::collections::BTreeMap;
+
+use carillon_schemas::fleet_file::Layer;
+use carillon_schemas::{AccountId, DeskConfig, Generation, SealedSecret, Timestamp};
+
+use super::Desk;
+
+/// The configuration of a desk, its passwords sealed already.
+pub fn compose(
+    desk: &Desk,
+    defaults: &Layer,
+    generation: Generation,
+    issued: Timestamp,
+    mut passwords: BTreeMap<AccountId, SealedSecret>,
+) -> DeskConfig {
+    let spec = &desk.spec;
+    DeskConfig {
+        desk: desk.id.clone(),
+        name: spec.name.clone(),
+        generation,
+        issued,
+        accounts: spec
+            .accounts
+            .iter()
+            .cloned()
+            .map(|account| {
+                let password = passwords.remove(&account.id);
+                account.map_password(|_| password)
+            })
+            .collect(),
+        media: spec.media.clone().over(&defaults.media),
+        network: spec.network.clone().over(&defaults.network),
+        hooks: defaults.hooks.iter().chain(&spec.hooks).cloned().collect(),
+        contacts: defaults
+            .contacts
+            .iter()
+            .chain(&spec.contacts)
+            .cloned()
+            .collect(),
+    }
+}

@@ -15,6 +15,7 @@ pub mod footprint;
 #[cfg(feature = "simulator")]
 pub mod https;
 pub mod kamailio;
+pub mod pair;
 pub mod patience;
 pub mod ports;
 pub mod process;

@@ -102,3 +102,25 @@ fn a_registration_is_seen_on_the_wire_through_the_relay() {
     phone.quit().unwrap();
     assert!(kamailio.contacts("dave").unwrap().is_empty());
 }
+
+#[test]
+fn sipp_and_a_phone_call_each_other() {
+    let kamailio = Kamailio::start(&[("erin", "secret")]).unwrap();
+    let mut phone = Baresip::start(&Setup::new("erin", "secret", kamailio.port())).unwrap();
+    kamailio.wait_registered("erin", SOON).unwrap();
+    let call = Sipp::start("call", phone.sip_port(), Load::ONCE, &[("user", "erin")]).unwrap();
+    phone.wait_event("CALL_INCOMING", SOON).unwrap();
+    phone.answer().unwrap();
+    call.finish(SOON).unwrap();
+    phone.wait_event("CALL_CLOSED", SOON).unwrap();
+
+    let answer = Sipp::start("answer", 9, Load::ONCE, &[]).unwrap();
+    // SIPp itself stands where the registrar would.
+    let mut setup = Setup::new("erin", "secret", answer.port());
+    setup.register_every = 0;
+    let mut phone = Baresip::start(&setup).unwrap();
+    phone.dial("sip:sipp@127.0.0.1").unwrap();
+    phone.wait_event("CALL_ESTABLISHED", SOON).unwrap();
+    answer.finish(SOON).unwrap();
+    phone.wait_event("CALL_CLOSED", SOON).unwrap();
+}

@@ -90,8 +90,14 @@ impl Desk {
             .header("If-None-Match", format!("\"{}\"", self.generation))
             .header("Prefer", format!("wait={}", wait.as_secs()));
         let answer = ask("pull", request).await?;
-        let answer: ConfigAnswer = read("pull", &answer.body)?;
-        let fresh: Freshness = self.believe(&answer.freshness, PayloadType::Freshness)?;
+        let statement = answer.freshness.ok_or_else(|| {
+            Fault::refused(
+                "the server",
+                "a pull",
+                format!("no {FRESHNESS_HEADER} in the answer"),
+            )
+        })?;
+        let fresh: Freshness = self.believe(&statement, PayloadType::Freshness)?;
         if fresh.desk != self.id || fresh.expires <= now() || fresh.generation < self.generation {
             return Err(Fault::refused(
                 "the desk",
@@ -99,8 +105,9 @@ impl Desk {
                 format!("{fresh:?}"),
             ));
         }
-        if let Some(envelope) = &answer.config {
-            let config: DeskConfig = self.believe(envelope, PayloadType::Config)?;
+        if answer.status == StatusCode::OK {
+            let envelope: Envelope = read("pull", &answer.body)?;
+            let config: DeskConfig = self.believe(&envelope, PayloadType::Config)?;
             if config.desk != self.id || config.generation <= self.generation {
                 let said = format!("desk {}, generation {}", config.desk, config.generation);
                 return Err(Fault::refused("the desk", "a configuration", said));
@@ -180,15 +187,13 @@ impl Desk {
     }
 }
 
-/// What a pull brings.
-#[derive(Deserialize)]
-struct ConfigAnswer {
-    #[serde(default)]
-    config: Option<Envelope>,
-    freshness: Envelope,
-}
+/// The header that carries the freshness statement, base64 of its envelope.
+const FRESHNESS_HEADER: &str = "carillon-freshness";
 
+/// An answer that is no problem document.
 struct Answer {
+    status: StatusCode,
+    freshness: Option<Envelope>,
     body: Vec<u8>,
 }
 
@@ -196,13 +201,22 @@ async fn ask(what: &str, request: RequestBuilder) -> Outcome<Answer> {
     let refused = |answer: String| Fault::refused("the server", what, answer);
     let response = request.send().await.map_err(|e| refused(chain(&e)))?;
     let status = response.status();
+    let freshness = response
+        .headers()
+        .get(FRESHNESS_HEADER)
+        .and_then(|value| STANDARD.decode(value.as_bytes()).ok())
+        .and_then(|json| Envelope::from_json(&json).ok());
     let body = response
         .bytes()
         .await
         .map_err(|e| refused(chain(&e)))?
         .to_vec();
     if status.is_success() || status == StatusCode::NOT_MODIFIED {
-        return Ok(Answer { body });
+        return Ok(Answer {
+            status,
+            freshness,
+            body,
+        });
     }
     Err(refused(match serde_json::from_slice::<Problem>(&body) {
         Ok(problem) => format!("{status}: {problem}"),

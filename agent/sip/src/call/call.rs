@@ -22,6 +22,7 @@ pub(super) enum State {
     Ended,
 }
 
+#[expect(clippy::large_enum_variant, reason = "a few calls at a time; never moved once made")]
 pub(super) enum Side {
     Caller(Caller),
     Callee(Callee),

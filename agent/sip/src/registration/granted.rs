@@ -70,10 +70,10 @@ mod tests {
             200,
             None,
         );
-        for value in contact {
+        if let Some(value) = contact {
             response.headers.push(HeaderName::Contact, value);
         }
-        for value in expires {
+        if let Some(value) = expires {
             response.headers.push(HeaderName::Expires, value);
         }
         response

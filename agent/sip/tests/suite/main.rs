@@ -3,4 +3,5 @@
 mod calls;
 mod network;
 mod registering;
+mod registrar;
 mod storm;

@@ -6,7 +6,7 @@
 #
 # Ports: CARILLON_DEMO_SIP_PORT (5070), CARILLON_DEMO_HTTPS_PORT (8443).
 # CARILLON_BIN_DIR: use the programs in that folder and build nothing.
-set -euo pipefail
+set -Eeuo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$here")
@@ -47,6 +47,7 @@ leave() {
     exit "$code"
 }
 trap leave EXIT
+trap 'echo "demo.sh: line $LINENO: $BASH_COMMAND: failed" >&2' ERR
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
@@ -182,11 +183,7 @@ in_call b established || fail "desk-b lost the call"
 packets=$(field b '.calls[0].media.packets_received // empty' || echo some)
 lost=$(field b '.calls[0].media.packets_lost // 0' || echo '?')
 say "the call goes on: $packets RTP packets at desk-b so far, $lost lost"
-if [ "$once" = yes ]; then
-    desk a hangup >/dev/null
-else
-    desk b hangup >/dev/null
-fi
+desk a hangup >/dev/null
 no_call() { [ "$(field "$1" '.calls | length')" = 0 ]; }
 until_true 10 "the end of the call" no_call b
 until_true 10 "the end of the call" no_call a

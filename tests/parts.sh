@@ -6,7 +6,6 @@ part baresip dpkg-query -W -f '${Version}' baresip-core
 part sipp sipp -v
 part sqlite3 sqlite3 --version
 part tshark tshark --version
-part pulseaudio pulseaudio --version
 part chromium chromium --version
 part rustc rustc --version
 part kernel uname -srm

@@ -3,6 +3,9 @@
 # `need_packages NAME…` installs those that are missing (apt-get, as root or with sudo) and tells
 # how to do it by hand when it may not.
 
+# Debian keeps kamailio and kamcmd where only root looks.
+PATH=$PATH:/usr/sbin:/sbin
+
 need_packages() {
     local missing=() name
     for name in "$@"; do
@@ -48,7 +51,7 @@ BUILD_PACKAGES=(build-essential cmake pkg-config libasound2-dev)
 # What the demo runs on.
 DEMO_PACKAGES=(kamailio kamailio-sqlite-modules sqlite3 jq procps)
 # What the suites and the benchmark run on.
-LAB_PACKAGES=("${DEMO_PACKAGES[@]}" sip-tester baresip-core tshark pulseaudio pulseaudio-utils sox chromium)
+LAB_PACKAGES=("${DEMO_PACKAGES[@]}" chromium chromium-driver sip-tester baresip-core tshark git)
 
 need_rust() {
     # rustup puts cargo here; a fresh login shell would know it.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use carillon_tests::baresip::{Baresip, Setup};
+use carillon_tests::browser::Browser;
 use carillon_tests::capture::Capture;
 use carillon_tests::kamailio::Kamailio;
 use carillon_tests::relay::{Passed, Relay};
@@ -123,4 +124,24 @@ fn sipp_and_a_phone_call_each_other() {
     phone.wait_event("CALL_ESTABLISHED", SOON).unwrap();
     answer.finish(SOON).unwrap();
     phone.wait_event("CALL_CLOSED", SOON).unwrap();
+}
+
+#[test]
+fn the_browser_reads_a_page_with_and_without_scripts() {
+    let page = "data:text/html,<title>x</title><p>plain</p><noscript>off</noscript>\
+                <script>document.body.append('scripted'); console.error('a complaint')</script>";
+    let browser = Browser::start(true).unwrap();
+    browser.open(page).unwrap();
+    browser.wait_text("scripted", SOON).unwrap();
+    assert!(
+        browser
+            .complaints()
+            .unwrap()
+            .iter()
+            .any(|line| line.contains("a complaint"))
+    );
+    assert_eq!(browser.run("return document.title").unwrap(), "x");
+    let browser = Browser::start(false).unwrap();
+    browser.open(page).unwrap();
+    assert_eq!(browser.text().unwrap(), "plain");
 }

@@ -12,6 +12,12 @@ use rubato::{
 /// Input samples taken at a time, in milliseconds.
 const CHUNK_MS: u32 = 5;
 
+/// Taps of the filter when the rate rises.
+const SINC: usize = 64;
+
+/// Most the filter is lengthened when the rate falls.
+const MAX_FACTOR: u32 = 24;
+
 /// Largest adjustment: half a per cent is more than two quartz clocks differ, and not heard.
 pub(crate) const MAX_ADJUSTMENT: f64 = 0.005;
 
@@ -24,12 +30,14 @@ pub(crate) struct Resampler {
 impl Resampler {
     /// From `from` to `to` samples per second; `None` when no such resampler can be built.
     pub(crate) fn new(from: u32, to: u32) -> Option<Self> {
+        // A lower rate wants a lower cut and so a longer filter for the same steepness.
+        let factor = from.div_ceil(to.max(1)).clamp(1, MAX_FACTOR) as usize;
         let parameters = SincInterpolationParameters {
-            sinc_len: 64,
+            sinc_len: SINC * factor,
             f_cutoff: None,
             interpolation: SincInterpolationType::Linear,
             oversampling_factor: 64,
-            window: WindowFunction::BlackmanHarris2,
+            window: WindowFunction::BlackmanHarris,
         };
         let chunk = (from / 1000 * CHUNK_MS).max(8) as usize;
         let inner = Async::new_sinc(

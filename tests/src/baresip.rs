@@ -30,6 +30,8 @@ pub struct Setup<'a> {
     pub tone: u32,
     /// Writes what it sends and hears into WAV files.
     pub record: bool,
+    /// The name it gives itself.
+    pub display_name: Option<&'a str>,
 }
 
 impl<'a> Setup<'a> {
@@ -42,6 +44,7 @@ impl<'a> Setup<'a> {
             register_every: 600,
             tone: 440,
             record: true,
+            display_name: None,
         }
     }
 }
@@ -351,8 +354,11 @@ fn write_folder(setup: &Setup<'_>) -> Outcome<(TempDir, u16, u16)> {
         tone = setup.tone,
         rtp_end = rtp + 19,
     );
+    let name = setup
+        .display_name
+        .map_or_else(String::new, |name| format!("\"{name}\" "));
     let account = format!(
-        "<sip:{user}@127.0.0.1>;outbound=\"sip:127.0.0.1:{port}\";auth_user={user};auth_pass={password};\
+        "{name}<sip:{user}@127.0.0.1>;outbound=\"sip:127.0.0.1:{port}\";auth_user={user};auth_pass={password};\
          regint={every};audio_codecs=pcmu,pcma;answermode=manual;dtmfmode=rtpevent\n",
         user = setup.user,
         password = setup.password,

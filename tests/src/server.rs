@@ -21,6 +21,7 @@ pub struct Server {
     folder: TempDir,
     program: PathBuf,
     port: u16,
+    first_words: String,
 }
 
 impl Server {
@@ -36,8 +37,9 @@ impl Server {
             folder,
             program: binaries::server()?,
             port: ports::free()?,
+            first_words: String::new(),
         };
-        server.run(&["init", "--name", "The lab"])?;
+        server.first_words = server.run(&["init", "--name", "The lab"])?;
         server.serve()?;
         Ok(server)
     }
@@ -108,6 +110,21 @@ impl Server {
         std::fs::read_to_string(&path)
             .map(|text| text.trim().to_owned())
             .map_err(|e| Fault::system(format!("read {}", path.display()), e))
+    }
+
+    /// Name and password of the first admin at the portal, as `init` printed them.
+    ///
+    /// # Errors
+    /// [`Fault::Refused`] when it printed none.
+    pub fn portal_login(&self) -> Outcome<(String, String)> {
+        let after = |label: &str| {
+            self.first_words
+                .lines()
+                .find_map(|line| line.trim().strip_prefix(label))
+                .map(|rest| rest.trim_start_matches(':').trim().to_owned())
+                .ok_or_else(|| Fault::refused("init", label, self.first_words.clone()))
+        };
+        Ok((after("name")?, after("password")?))
     }
 
     /// Runs its command line to the end.

@@ -345,12 +345,18 @@ fn answer(
             serde_json::from_slice::<EnrolRequest>(body).is_ok(),
             "an enrolment that cannot be read"
         );
-        return send(stream, 200, "application/json", None, &shared.enrol_answer);
+        return send(stream, 201, "application/json", None, &shared.enrol_answer);
     }
     if line.starts_with("PUT /v1/desk/status ") {
         let report = serde_json::from_slice(body).unwrap();
         shared.reports.lock().unwrap().push(report);
-        return send(stream, 204, "application/json", None, b"");
+        return send(
+            stream,
+            200,
+            "application/json",
+            None,
+            b"{\"send_all\":false}",
+        );
     }
     if line.starts_with("GET /v1/desk/config ") {
         let wait = header(head, "prefer")
@@ -396,7 +402,7 @@ fn send(
     body: &[u8],
 ) -> std::io::Result<()> {
     let mut head = format!("HTTP/1.1 {status} Answer\r\nContent-Type: {content_type}\r\n");
-    if status != 304 && status != 204 {
+    if status != 304 {
         head += &format!("Content-Length: {}\r\n", body.len());
     }
     if let Some((generation, freshness)) = news {

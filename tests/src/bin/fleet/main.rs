@@ -33,7 +33,7 @@ struct Args {
     #[arg(long, default_value_t = 1_000)]
     desks: usize,
     /// How many requests may stand at once while enrolling, pulling and reporting.
-    #[arg(long, default_value_t = 64)]
+    #[arg(long, default_value_t = 48)]
     at_once: usize,
     /// How many status reports each desk sends.
     #[arg(long, default_value_t = 10)]

@@ -22,7 +22,10 @@ pub(super) enum State {
     Ended,
 }
 
-#[expect(clippy::large_enum_variant, reason = "a few calls at a time; never moved once made")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a few calls at a time; never moved once made"
+)]
 pub(super) enum Side {
     Caller(Caller),
     Callee(Callee),
@@ -79,8 +82,8 @@ impl Call {
 
     pub(super) fn dialogs(&self) -> usize {
         let early = match &self.side {
-            Side::Caller(caller) if self.state == State::Setup => caller.early.len(),
-            _ => 0,
+            Side::Caller(caller) => caller.early.len(),
+            Side::Callee(_) => 0,
         };
         early + usize::from(self.dialog.is_some())
     }

@@ -23,6 +23,11 @@ impl Calls {
         self.list.values().filter(|call| !call.is_ended()).count()
     }
 
+    /// Calls that ended, but are not gone.
+    pub(crate) fn ending(&self) -> usize {
+        self.list.len() - self.count()
+    }
+
     pub(crate) fn dialogs(&self) -> usize {
         self.list.values().map(Call::dialogs).sum()
     }

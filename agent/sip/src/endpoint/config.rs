@@ -143,7 +143,7 @@ impl EndpointConfig {
                 given: self.register_expires,
             });
         }
-        if self.ring_limit.is_zero() {
+        if self.ring_limit.is_zero() || self.ring_limit > Duration::from_secs(3600) {
             return Err(ConfigError::RingLimit);
         }
         Ok(())
@@ -188,7 +188,7 @@ pub enum ConfigError {
         /// What was given.
         given: Duration,
     },
-    /// A ring limit of zero.
-    #[error("ring_limit is zero; no call could ever ring")]
+    /// A ring limit of zero, or of more than an hour.
+    #[error("ring_limit must be above zero and at most an hour")]
     RingLimit,
 }

@@ -5,7 +5,9 @@
 pub struct Counts {
     /// Calls that have not ended.
     pub calls: usize,
-    /// Dialogs, early ones included, and those whose last messages are under way.
+    /// Calls that ended, but whose last messages are still under way.
+    pub ending: usize,
+    /// Dialogs, early ones included.
     pub dialogs: usize,
     /// Client transactions.
     pub client_transactions: usize,

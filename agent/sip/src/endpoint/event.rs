@@ -24,7 +24,10 @@ pub struct PingId(pub(crate) u64);
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-#[expect(clippy::large_enum_variant, reason = "moved twice, a few times per call")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "moved twice, a few times per call"
+)]
 pub enum Event {
     /// The registration is in another state, or was refreshed.
     Registration(RegistrationState),

@@ -277,6 +277,7 @@ impl Endpoint {
     pub fn counts(&self) -> Counts {
         Counts {
             calls: self.calls.count(),
+            ending: self.calls.ending(),
             dialogs: self.calls.dialogs(),
             client_transactions: self.core.clients.len(),
             server_transactions: self.core.servers.len(),

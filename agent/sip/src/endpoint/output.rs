@@ -22,7 +22,10 @@ pub struct ResolveId(pub(crate) u64);
 /// What is to be done next, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-#[expect(clippy::large_enum_variant, reason = "moved twice; a box would cost more than it saves")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "moved twice; a box would cost more than it saves"
+)]
 pub enum Output {
     /// Send these bytes as one datagram (or, on a stream, as they are).
     Transmit {

@@ -10,7 +10,7 @@ use std::str::FromStr;
 /// An address with an optional display name and header parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NameAddr {
-    /// The display name, unquoted.
+    /// The display name, unquoted; control characters read as spaces.
     pub display_name: Option<String>,
     /// The address.
     pub uri: AddrSpec,
@@ -72,7 +72,7 @@ impl FromStr for NameAddr {
         let text = text.trim();
         let (display_name, rest) = if text.starts_with('"') {
             let (name, rest) = scan::quoted(text)?;
-            (Some(name.into_owned()), rest.trim_start())
+            (Some(printable(&name)), rest.trim_start())
         } else if let Some(open) = text.find('<') {
             let name = text[..open].trim();
             (
@@ -118,4 +118,16 @@ impl fmt::Display for NameAddr {
         }
         write!(out, "<{}>{}", self.uri, self.params)
     }
+}
+
+fn printable(name: &str) -> String {
+    name.chars()
+        .map(|character| {
+            if character.is_control() {
+                ' '
+            } else {
+                character
+            }
+        })
+        .collect()
 }

@@ -5,7 +5,7 @@ use super::client::NonInviteClient;
 use super::invite_client::InviteClient;
 use super::step::ClientStep;
 use crate::endpoint::FlowId;
-use crate::message::{Essentials, HeaderName, Method, Request, Response};
+use crate::message::{CSeq, Essentials, HeaderName, Method, Request, Response};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -43,6 +43,7 @@ pub(crate) struct Clients {
 
 struct Client {
     branch: String,
+    cseq: Option<CSeq>,
     request: Request,
     bytes: Vec<u8>,
     acknowledgement: Vec<u8>,
@@ -75,6 +76,7 @@ impl Clients {
             to,
             bytes: bytes.clone(),
         });
+        let cseq = request.headers.text(HeaderName::CSeq).and_then(|text| text.parse().ok());
         let machine = match request.method {
             Method::Invite => Machine::Invite(InviteClient::new(now, reliable)),
             _ => Machine::Other(NonInviteClient::new(now, reliable)),
@@ -83,6 +85,7 @@ impl Clients {
             id,
             Client {
                 branch,
+                cseq,
                 request,
                 bytes,
                 acknowledgement: Vec::new(),
@@ -103,7 +106,7 @@ impl Clients {
     ) -> bool {
         let branch = essentials.via.branch().unwrap_or("");
         let found = self.list.iter_mut().find(|(_, client)| {
-            client.branch == branch && client.request.method == essentials.cseq.method
+            client.branch == branch && client.cseq.as_ref() == Some(&essentials.cseq)
         });
         let Some((&id, client)) = found else {
             return false;

@@ -12,14 +12,20 @@ const ALICE_ADDRESS: &str = "10.0.0.1:5060";
 
 fn account(user: &str, password: &str) -> EndpointConfig {
     let mut config = EndpointConfig::new(format!("sip:{user}@example.org").parse().unwrap());
-    config.credentials = vec![Credential { username: user.to_owned(), realm: None, password: Password::new(password) }];
+    config.credentials = vec![Credential {
+        username: user.to_owned(),
+        realm: None,
+        password: Password::new(password),
+    }];
     config.instance_id = "urn:uuid:00000000-0000-1000-8000-000A95A0E128".to_owned();
     config
 }
 
 fn registering(registrar: &Registrar, password: &str) -> Network {
     let mut network = Network::new(7, Conditions::PERFECT);
-    network.names.insert("example.org".to_owned(), vec![REGISTRAR.parse().unwrap()]);
+    network
+        .names
+        .insert("example.org".to_owned(), vec![REGISTRAR.parse().unwrap()]);
     network.script(REGISTRAR, registrar.clone());
     network.add(ALICE_ADDRESS, account("alice", password), 3);
     network.with(ALICE, |alice, now| alice.register(now));
@@ -35,17 +41,45 @@ fn state(network: &Network) -> &RegistrationState {
 fn answers_the_challenge_and_tells_contact_and_lifetime() {
     let registrar = Registrar::new("secret");
     let mut network = registering(&registrar, "secret");
-    let RegistrationState::Registered { contact: held, expires_in, .. } = state(&network) else { panic!("{:?}", state(&network)) };
-    assert_eq!((held.to_string().as_str(), *expires_in), ("sip:alice@10.0.0.1:5060", Duration::from_secs(300)));
+    let RegistrationState::Registered {
+        contact: held,
+        expires_in,
+        ..
+    } = state(&network)
+    else {
+        panic!("{:?}", state(&network))
+    };
+    assert_eq!(
+        (held.to_string().as_str(), *expires_in),
+        ("sip:alice@10.0.0.1:5060", Duration::from_secs(300))
+    );
     let events = network.events(ALICE);
-    assert!(matches!(events[..], [Event::Registration(RegistrationState::Registering), Event::Registration(RegistrationState::Registered { .. })]));
+    assert!(matches!(
+        events[..],
+        [
+            Event::Registration(RegistrationState::Registering),
+            Event::Registration(RegistrationState::Registered { .. })
+        ]
+    ));
     let settings = registrar.0.borrow();
     assert_eq!(settings.passed, [(Method::Register, Algorithm::Md5)]);
     let (first, second) = (&settings.seen[0], &settings.seen[1]);
-    assert_eq!(first.headers.get(HeaderName::CallId), second.headers.get(HeaderName::CallId));
-    assert_eq!((first.headers.get(HeaderName::CSeq).unwrap(), second.headers.get(HeaderName::CSeq).unwrap()), (&b"1 REGISTER"[..], &b"2 REGISTER"[..]));
+    assert_eq!(
+        first.headers.get(HeaderName::CallId),
+        second.headers.get(HeaderName::CallId)
+    );
+    assert_eq!(
+        (
+            first.headers.get(HeaderName::CSeq).unwrap(),
+            second.headers.get(HeaderName::CSeq).unwrap()
+        ),
+        (&b"1 REGISTER"[..], &b"2 REGISTER"[..])
+    );
     assert_eq!(first.uri.to_string(), "sip:example.org");
-    assert_eq!(contact(second).params.unquoted("+sip.instance").unwrap(), "<urn:uuid:00000000-0000-1000-8000-000A95A0E128>");
+    assert_eq!(
+        contact(second).params.unquoted("+sip.instance").unwrap(),
+        "<urn:uuid:00000000-0000-1000-8000-000A95A0E128>"
+    );
 }
 
 #[test]
@@ -54,13 +88,24 @@ fn refreshes_in_time_and_uses_a_nonce_again_while_it_lasts() {
     registrar.0.borrow_mut().nonce_uses = 3;
     let mut network = registering(&registrar, "secret");
     network.run_for(Duration::from_secs(600));
-    assert!(matches!(state(&network), RegistrationState::Registered { .. }));
+    assert!(matches!(
+        state(&network),
+        RegistrationState::Registered { .. }
+    ));
     // Two to three refreshes within two lifetimes, the first two of them without another challenge.
     let seen = registrar.count(&Method::Register);
     assert!((4..=6).contains(&seen), "{seen} REGISTERs");
-    let times: Vec<Duration> = network.trace.iter().filter(|(.., to, _)| *to == REGISTRAR.parse().unwrap()).map(|(at, ..)| *at).collect();
+    let times: Vec<Duration> = network
+        .trace
+        .iter()
+        .filter(|(.., to, _)| *to == REGISTRAR.parse().unwrap())
+        .map(|(at, ..)| *at)
+        .collect();
     let wait = times[2] - times[1];
-    assert!(wait >= Duration::from_secs(225) && wait <= Duration::from_secs(270), "{wait:?}");
+    assert!(
+        wait >= Duration::from_secs(225) && wait <= Duration::from_secs(270),
+        "{wait:?}"
+    );
 }
 
 #[test]
@@ -68,8 +113,14 @@ fn answers_the_strongest_challenge() {
     let registrar = Registrar::new("secret");
     registrar.0.borrow_mut().algorithms = vec![Algorithm::Md5, Algorithm::Sha256];
     let network = registering(&registrar, "secret");
-    assert!(matches!(state(&network), RegistrationState::Registered { .. }));
-    assert_eq!(registrar.0.borrow().passed, [(Method::Register, Algorithm::Sha256)]);
+    assert!(matches!(
+        state(&network),
+        RegistrationState::Registered { .. }
+    ));
+    assert_eq!(
+        registrar.0.borrow().passed,
+        [(Method::Register, Algorithm::Sha256)]
+    );
 }
 
 #[test]
@@ -77,14 +128,24 @@ fn answers_without_qop_as_rfc_2069() {
     let registrar = Registrar::new("secret");
     registrar.0.borrow_mut().qop = false;
     let network = registering(&registrar, "secret");
-    assert!(matches!(state(&network), RegistrationState::Registered { .. }));
+    assert!(matches!(
+        state(&network),
+        RegistrationState::Registered { .. }
+    ));
 }
 
 #[test]
 fn wrong_password_is_tried_once_and_said() {
     let registrar = Registrar::new("secret");
     let network = registering(&registrar, "wrong");
-    let RegistrationState::Failed { status: Some(401), reason, retry_in: Some(retry_in) } = state(&network) else { panic!("{:?}", state(&network)) };
+    let RegistrationState::Failed {
+        status: Some(401),
+        reason,
+        retry_in: Some(retry_in),
+    } = state(&network)
+    else {
+        panic!("{:?}", state(&network))
+    };
     assert!(reason.contains("refused the credential"), "{reason}");
     assert!(!reason.contains("wrong"), "{reason}");
     assert!(*retry_in >= Duration::from_secs(30));
@@ -94,18 +155,45 @@ fn wrong_password_is_tried_once_and_said() {
 #[test]
 fn stale_nonce_is_answered_again_but_not_for_ever() {
     let registrar = Registrar::new("secret");
-    registrar.0.borrow_mut().script = [(401, "WWW-Authenticate: Digest realm=\"example.org\", nonce=\"s1\", qop=\"auth\", stale=true")].into();
+    registrar.0.borrow_mut().script = [(
+        401,
+        "WWW-Authenticate: Digest realm=\"example.org\", nonce=\"s1\", qop=\"auth\", stale=true",
+    )]
+    .into();
     let network = registering(&registrar, "secret");
     // s1 is not the registrar's own nonce: it challenges once more, without stale, and that is a refusal.
-    assert!(matches!(state(&network), RegistrationState::Failed { status: Some(401), .. }));
+    assert!(matches!(
+        state(&network),
+        RegistrationState::Failed {
+            status: Some(401),
+            ..
+        }
+    ));
     assert_eq!(registrar.count(&Method::Register), 3);
 
     let registrar = Registrar::new("secret");
     registrar.0.borrow_mut().challenged.clear();
-    registrar.0.borrow_mut().script = (0..20).map(|_| (401, "WWW-Authenticate: Digest realm=\"example.org\", nonce=\"again\", stale=true")).collect();
+    registrar.0.borrow_mut().script = (0..20)
+        .map(|_| {
+            (
+                401,
+                "WWW-Authenticate: Digest realm=\"example.org\", nonce=\"again\", stale=true",
+            )
+        })
+        .collect();
     let network = registering(&registrar, "secret");
-    assert!(matches!(state(&network), RegistrationState::Failed { status: Some(401), .. }));
-    assert!(registrar.count(&Method::Register) <= 4, "{}", registrar.count(&Method::Register));
+    assert!(matches!(
+        state(&network),
+        RegistrationState::Failed {
+            status: Some(401),
+            ..
+        }
+    ));
+    assert!(
+        registrar.count(&Method::Register) <= 4,
+        "{}",
+        registrar.count(&Method::Register)
+    );
 }
 
 #[test]
@@ -123,7 +211,16 @@ fn challenge_that_cannot_be_answered_is_said() {
         registrar.0.borrow_mut().challenged.clear();
         registrar.0.borrow_mut().script = [(401, header)].into();
         let network = registering(&registrar, "secret");
-        assert!(matches!(state(&network), RegistrationState::Failed { status: Some(401), .. }), "{header}");
+        assert!(
+            matches!(
+                state(&network),
+                RegistrationState::Failed {
+                    status: Some(401),
+                    ..
+                }
+            ),
+            "{header}"
+        );
         assert_eq!(registrar.count(&Method::Register), 1, "{header}");
     }
 }
@@ -134,18 +231,45 @@ fn too_brief_is_asked_again_with_what_is_demanded() {
     registrar.0.borrow_mut().script = [(423, "Min-Expires: 1800")].into();
     registrar.0.borrow_mut().expires = "1800".to_owned();
     let network = registering(&registrar, "secret");
-    let RegistrationState::Registered { expires_in, .. } = state(&network) else { panic!("{:?}", state(&network)) };
+    let RegistrationState::Registered { expires_in, .. } = state(&network) else {
+        panic!("{:?}", state(&network))
+    };
     assert_eq!(*expires_in, Duration::from_secs(1800));
-    assert_eq!(registrar.0.borrow().seen.last().unwrap().headers.get(HeaderName::Expires), Some(&b"1800"[..]));
+    assert_eq!(
+        registrar
+            .0
+            .borrow()
+            .seen
+            .last()
+            .unwrap()
+            .headers
+            .get(HeaderName::Expires),
+        Some(&b"1800"[..])
+    );
 }
 
 #[test]
 fn absurd_demand_is_refused() {
-    for header in ["Min-Expires: 4294967295", "Min-Expires: 1", "Min-Expires: x", "X: y"] {
+    for header in [
+        "Min-Expires: 4294967295",
+        "Min-Expires: 1",
+        "Min-Expires: x",
+        "X: y",
+    ] {
         let registrar = Registrar::new("secret");
         registrar.0.borrow_mut().script = [(423, header)].into();
         let network = registering(&registrar, "secret");
-        assert!(matches!(state(&network), RegistrationState::Failed { status: Some(423), .. }), "{header}: {:?}", state(&network));
+        assert!(
+            matches!(
+                state(&network),
+                RegistrationState::Failed {
+                    status: Some(423),
+                    ..
+                }
+            ),
+            "{header}: {:?}",
+            state(&network)
+        );
     }
 }
 
@@ -154,13 +278,26 @@ fn unavailable_is_tried_again_when_the_registrar_says() {
     let registrar = Registrar::new("secret");
     registrar.0.borrow_mut().script = [(503, "Retry-After: 100 (busy)")].into();
     let mut network = registering(&registrar, "secret");
-    let RegistrationState::Failed { status: Some(503), retry_in: Some(retry_in), .. } = state(&network) else { panic!("{:?}", state(&network)) };
-    assert!(*retry_in >= Duration::from_secs(100) && *retry_in <= Duration::from_secs(110), "{retry_in:?}");
+    let RegistrationState::Failed {
+        status: Some(503),
+        retry_in: Some(retry_in),
+        ..
+    } = state(&network)
+    else {
+        panic!("{:?}", state(&network))
+    };
+    assert!(
+        *retry_in >= Duration::from_secs(100) && *retry_in <= Duration::from_secs(110),
+        "{retry_in:?}"
+    );
     let seen = registrar.count(&Method::Register);
     network.run_for(Duration::from_secs(95));
     assert_eq!(registrar.count(&Method::Register), seen);
     network.run_for(Duration::from_secs(20));
-    assert!(matches!(state(&network), RegistrationState::Registered { .. }));
+    assert!(matches!(
+        state(&network),
+        RegistrationState::Registered { .. }
+    ));
 }
 
 #[test]
@@ -173,7 +310,11 @@ fn silence_backs_off_and_recovers() {
         .events(ALICE)
         .into_iter()
         .filter_map(|event| match event {
-            Event::Registration(RegistrationState::Failed { status: None, retry_in, .. }) => retry_in,
+            Event::Registration(RegistrationState::Failed {
+                status: None,
+                retry_in,
+                ..
+            }) => retry_in,
             _ => None,
         })
         .collect();
@@ -184,20 +325,33 @@ fn silence_backs_off_and_recovers() {
     assert!(waits.len() > 8);
     registrar.0.borrow_mut().silent = false;
     network.run_for(Duration::from_secs(1900));
-    assert!(matches!(state(&network), RegistrationState::Registered { .. }));
+    assert!(matches!(
+        state(&network),
+        RegistrationState::Registered { .. }
+    ));
 }
 
 #[test]
 fn next_address_is_tried_when_the_first_is_silent() {
     let registrar = Registrar::new("secret");
     let mut network = Network::new(7, Conditions::PERFECT);
-    network.names.insert("example.org".to_owned(), vec!["10.0.0.99:5060".parse().unwrap(), REGISTRAR.parse().unwrap()]);
+    network.names.insert(
+        "example.org".to_owned(),
+        vec![
+            "10.0.0.99:5060".parse().unwrap(),
+            REGISTRAR.parse().unwrap(),
+        ],
+    );
     network.script("10.0.0.99:5060", Mailbox);
     network.script(REGISTRAR, registrar.clone());
     network.add(ALICE_ADDRESS, account("alice", "secret"), 3);
     network.with(ALICE, |alice, now| alice.register(now));
     network.run_for(Duration::from_secs(40));
-    assert!(matches!(state(&network), RegistrationState::Registered { .. }), "{:?}", state(&network));
+    assert!(
+        matches!(state(&network), RegistrationState::Registered { .. }),
+        "{:?}",
+        state(&network)
+    );
 }
 
 #[test]
@@ -206,21 +360,35 @@ fn dead_name_and_dead_network_are_said_and_retried() {
     network.add(ALICE_ADDRESS, account("alice", "secret"), 3);
     network.with(ALICE, |alice, now| alice.register(now));
     network.run_for(Duration::from_secs(1));
-    let RegistrationState::Failed { status: None, reason, .. } = state(&network) else { panic!("{:?}", state(&network)) };
+    let RegistrationState::Failed {
+        status: None,
+        reason,
+        ..
+    } = state(&network)
+    else {
+        panic!("{:?}", state(&network))
+    };
     assert_eq!(reason, "example.org cannot be resolved: no such name");
 
     let registrar = Registrar::new("secret");
-    network.names.insert("example.org".to_owned(), vec![REGISTRAR.parse().unwrap()]);
+    network
+        .names
+        .insert("example.org".to_owned(), vec![REGISTRAR.parse().unwrap()]);
     network.script(REGISTRAR, registrar);
     network.nodes[ALICE].offline = true;
     network.with(ALICE, |alice, now| alice.register(now));
     network.run_for(Duration::from_secs(1));
-    let RegistrationState::Failed { reason, .. } = state(&network) else { panic!("{:?}", state(&network)) };
+    let RegistrationState::Failed { reason, .. } = state(&network) else {
+        panic!("{:?}", state(&network))
+    };
     assert_eq!(reason, "the flow failed: the network is unreachable");
     // The flow comes back: registered at once, without waiting for the back-off of the registration.
     network.nodes[ALICE].offline = false;
     network.run_for(Duration::from_secs(10));
-    assert!(matches!(state(&network), RegistrationState::Registered { .. }));
+    assert!(matches!(
+        state(&network),
+        RegistrationState::Registered { .. }
+    ));
 }
 
 #[test]
@@ -230,7 +398,17 @@ fn unregister_takes_the_binding_back() {
     network.with(ALICE, |alice, now| alice.unregister(now));
     assert!(network.run_until_quiet(Duration::from_secs(60)));
     assert_eq!(*state(&network), RegistrationState::Unregistered);
-    assert_eq!(registrar.0.borrow().seen.last().unwrap().headers.get(HeaderName::Expires), Some(&b"0"[..]));
+    assert_eq!(
+        registrar
+            .0
+            .borrow()
+            .seen
+            .last()
+            .unwrap()
+            .headers
+            .get(HeaderName::Expires),
+        Some(&b"0"[..])
+    );
     network.assert_empty();
 }
 
@@ -250,20 +428,41 @@ fn new_password_registers_at_once() {
     let registrar = Registrar::new("secret");
     let mut network = registering(&registrar, "secret");
     registrar.0.borrow_mut().password = "newer".to_owned();
-    let credential = Credential { username: "alice".to_owned(), realm: Some("example.org".to_owned()), password: Password::new("newer") };
-    network.with(ALICE, |alice, now| alice.set_credentials(now, vec![credential]));
+    let credential = Credential {
+        username: "alice".to_owned(),
+        realm: Some("example.org".to_owned()),
+        password: Password::new("newer"),
+    };
+    network.with(ALICE, |alice, now| {
+        alice.set_credentials(now, vec![credential])
+    });
     network.run_for(Duration::from_secs(1));
-    assert!(matches!(state(&network), RegistrationState::Registered { .. }));
+    assert!(matches!(
+        state(&network),
+        RegistrationState::Registered { .. }
+    ));
     assert_eq!(registrar.0.borrow().passed.len(), 2);
 }
 
 /// Alice and Bob behind one proxy that challenges INVITE and BYE.
 fn behind_proxy(registrar: &Registrar) -> Network {
     let mut network = Network::new(9, Conditions::PERFECT);
-    network.names.insert("example.org".to_owned(), vec![REGISTRAR.parse().unwrap()]);
+    network
+        .names
+        .insert("example.org".to_owned(), vec![REGISTRAR.parse().unwrap()]);
     registrar.0.borrow_mut().challenged = vec![Method::Register, Method::Invite, Method::Bye];
-    let phones = vec![("alice".to_owned(), ALICE_ADDRESS.parse().unwrap()), ("bob".to_owned(), "10.0.0.2:5060".parse().unwrap())];
-    network.script(REGISTRAR, Proxy { registrar: registrar.clone(), address: REGISTRAR.parse().unwrap(), phones });
+    let phones = vec![
+        ("alice".to_owned(), ALICE_ADDRESS.parse().unwrap()),
+        ("bob".to_owned(), "10.0.0.2:5060".parse().unwrap()),
+    ];
+    network.script(
+        REGISTRAR,
+        Proxy {
+            registrar: registrar.clone(),
+            address: REGISTRAR.parse().unwrap(),
+            phones,
+        },
+    );
     network.add(ALICE_ADDRESS, account("alice", "secret"), 3);
     network.add("10.0.0.2:5060", account("bob", "secret"), 4);
     for node in [ALICE, BOB] {
@@ -277,27 +476,62 @@ fn behind_proxy(registrar: &Registrar) -> Network {
 fn call_through_a_proxy_stands_while_the_password_changes_and_its_bye_still_authenticates() {
     let registrar = Registrar::new("secret");
     let mut network = behind_proxy(&registrar);
-    let out = network.with(ALICE, |alice, now| alice.call(now, "bob", media(4000)).unwrap());
+    let out = network.with(ALICE, |alice, now| {
+        alice.call(now, "bob", media(4000)).unwrap()
+    });
     network.run_for(Duration::from_secs(1));
     let call = network.incoming(BOB).unwrap();
     network.with(BOB, |bob, now| bob.answer(now, call, media(5000)).unwrap());
     network.run_for(Duration::from_secs(1));
-    assert!(network.events(ALICE).iter().any(|event| matches!(event, Event::CallEstablished { .. })));
+    assert!(
+        network
+            .events(ALICE)
+            .iter()
+            .any(|event| matches!(event, Event::CallEstablished { .. }))
+    );
 
     registrar.0.borrow_mut().password = "newer".to_owned();
-    let credential = Credential { username: "alice".to_owned(), realm: None, password: Password::new("newer") };
-    network.with(ALICE, |alice, now| alice.set_credentials(now, vec![credential]));
+    let credential = Credential {
+        username: "alice".to_owned(),
+        realm: None,
+        password: Password::new("newer"),
+    };
+    network.with(ALICE, |alice, now| {
+        alice.set_credentials(now, vec![credential])
+    });
     network.run_for(Duration::from_secs(1));
     assert_eq!(network.nodes[ALICE].endpoint.counts().calls, 1);
-    assert!(matches!(state(&network), RegistrationState::Registered { .. }));
+    assert!(matches!(
+        state(&network),
+        RegistrationState::Registered { .. }
+    ));
 
     network.with(ALICE, |alice, now| alice.hangup(now, out).unwrap());
     network.run_for(Duration::from_secs(1));
-    assert!(network.events(BOB).iter().any(|event| matches!(event, Event::CallEnded { cause: EndCause::RemoteHangup, .. })));
+    assert!(network.events(BOB).iter().any(|event| matches!(
+        event,
+        Event::CallEnded {
+            cause: EndCause::RemoteHangup,
+            ..
+        }
+    )));
     let settings = registrar.0.borrow();
-    assert_eq!(settings.passed.iter().filter(|(method, _)| *method == Method::Bye).count(), 1);
-    let acks = settings.seen.iter().filter(|request| request.method == Method::Ack && request.headers.has(HeaderName::ProxyAuthorization));
-    assert_eq!(acks.count(), 1, "the ACK of the answer carries the credentials of its INVITE (RFC 3261 §22.1)");
+    assert_eq!(
+        settings
+            .passed
+            .iter()
+            .filter(|(method, _)| *method == Method::Bye)
+            .count(),
+        1
+    );
+    let acks = settings.seen.iter().filter(|request| {
+        request.method == Method::Ack && request.headers.has(HeaderName::ProxyAuthorization)
+    });
+    assert_eq!(
+        acks.count(),
+        1,
+        "the ACK of the answer carries the credentials of its INVITE (RFC 3261 §22.1)"
+    );
 }
 
 #[test]
@@ -307,16 +541,35 @@ fn challenge_of_a_stranger_gets_no_digest() {
     let stranger = Registrar::new("secret");
     stranger.0.borrow_mut().challenged = vec![Method::Invite];
     network.script("10.0.0.66:5060", stranger.clone());
-    network.with(ALICE, |alice, now| alice.call(now, "sip:x@10.0.0.66", media(4000)).unwrap());
+    network.with(ALICE, |alice, now| {
+        alice.call(now, "sip:x@10.0.0.66", media(4000)).unwrap()
+    });
     network.run_for(Duration::from_secs(1));
     let seen = &stranger.0.borrow().seen;
-    assert_eq!(seen.iter().filter(|request| request.method == Method::Invite).count(), 1);
-    assert!(seen.iter().all(|request| !request.headers.has(HeaderName::ProxyAuthorization) && !request.headers.has(HeaderName::Authorization)));
-    let ended = network.events(ALICE).into_iter().find_map(|event| match event {
-        Event::CallEnded { cause, .. } => Some(cause),
-        _ => None,
-    });
-    let Some(EndCause::Rejected { status: 407, reason }) = ended else { panic!("{ended:?}") };
+    assert_eq!(
+        seen.iter()
+            .filter(|request| request.method == Method::Invite)
+            .count(),
+        1
+    );
+    assert!(seen.iter().all(
+        |request| !request.headers.has(HeaderName::ProxyAuthorization)
+            && !request.headers.has(HeaderName::Authorization)
+    ));
+    let ended = network
+        .events(ALICE)
+        .into_iter()
+        .find_map(|event| match event {
+            Event::CallEnded { cause, .. } => Some(cause),
+            _ => None,
+        });
+    let Some(EndCause::Rejected {
+        status: 407,
+        reason,
+    }) = ended
+    else {
+        panic!("{ended:?}")
+    };
     assert!(reason.contains("not answered"), "{reason}");
 }
 
@@ -325,8 +578,16 @@ fn another_realm_through_our_own_proxy_gets_no_digest() {
     let registrar = Registrar::new("secret");
     let mut network = behind_proxy(&registrar);
     registrar.0.borrow_mut().realm = "evil.example".to_owned();
-    network.with(ALICE, |alice, now| alice.call(now, "bob", media(4000)).unwrap());
+    network.with(ALICE, |alice, now| {
+        alice.call(now, "bob", media(4000)).unwrap()
+    });
     network.run_for(Duration::from_secs(1));
     let settings = registrar.0.borrow();
-    assert!(settings.seen.iter().filter(|request| request.method == Method::Invite).all(|request| !request.headers.has(HeaderName::ProxyAuthorization)));
+    assert!(
+        settings
+            .seen
+            .iter()
+            .filter(|request| request.method == Method::Invite)
+            .all(|request| !request.headers.has(HeaderName::ProxyAuthorization))
+    );
 }

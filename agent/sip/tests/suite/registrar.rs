@@ -55,7 +55,12 @@ impl Registrar {
 
     /// Methods of the requests seen so far.
     pub(crate) fn count(&self, method: &Method) -> usize {
-        self.0.borrow().seen.iter().filter(|request| request.method == *method).count()
+        self.0
+            .borrow()
+            .seen
+            .iter()
+            .filter(|request| request.method == *method)
+            .count()
     }
 }
 
@@ -92,7 +97,10 @@ impl Settings {
         let mut response = Response::to(request, 200, Some("reg"));
         if request.headers.get(HeaderName::Expires) != Some(b"0") {
             if let Some(contact) = request.headers.get(HeaderName::Contact) {
-                response.headers.push(HeaderName::Contact, [contact, format!(";expires={}", self.expires).as_bytes()].concat());
+                response.headers.push(
+                    HeaderName::Contact,
+                    [contact, format!(";expires={}", self.expires).as_bytes()].concat(),
+                );
             }
         }
         response
@@ -101,33 +109,78 @@ impl Settings {
     fn challenge(&mut self, request: &Request, proxy: bool) -> Response {
         self.nonce += 1;
         self.uses = 0;
-        let (status, name) = if proxy { (407, HeaderName::ProxyAuthenticate) } else { (401, HeaderName::WwwAuthenticate) };
+        let (status, name) = if proxy {
+            (407, HeaderName::ProxyAuthenticate)
+        } else {
+            (401, HeaderName::WwwAuthenticate)
+        };
         let mut response = Response::to(request, status, Some("reg"));
         for algorithm in &self.algorithms {
-            let qop = if self.qop { ", qop=\"auth,auth-int\"" } else { "" };
-            response.headers.push(name, format!("Digest realm=\"{}\", nonce=\"n{}\", algorithm={}{qop}", self.realm, self.nonce, algorithm.as_str()));
+            let qop = if self.qop {
+                ", qop=\"auth,auth-int\""
+            } else {
+                ""
+            };
+            response.headers.push(
+                name,
+                format!(
+                    "Digest realm=\"{}\", nonce=\"n{}\", algorithm={}{qop}",
+                    self.realm,
+                    self.nonce,
+                    algorithm.as_str()
+                ),
+            );
         }
         response
     }
 
     /// The algorithm of a right answer to the nonce in force.
     fn check(&mut self, request: &Request, proxy: bool) -> Option<Algorithm> {
-        let name = if proxy { HeaderName::ProxyAuthorization } else { HeaderName::Authorization };
+        let name = if proxy {
+            HeaderName::ProxyAuthorization
+        } else {
+            HeaderName::Authorization
+        };
         let value = String::from_utf8(request.headers.get(name)?.to_vec()).unwrap();
         let params = Params::parse(&value.strip_prefix("Digest ")?.replace(", ", ";")).unwrap();
         let get = |name: &str| params.unquoted(name).map(|value| value.into_owned());
         if get("nonce")? != format!("n{}", self.nonce) || self.uses >= self.nonce_uses {
             return None;
         }
-        let algorithm = self.algorithms.iter().copied().find(|known| Some(known.as_str().to_owned()) == get("algorithm"))?;
-        let challenge = Challenge { proxy, realm: self.realm.clone(), nonce: get("nonce")?, opaque: None, algorithm: Some(algorithm), qop_auth: self.qop, stale: false };
+        let algorithm = self
+            .algorithms
+            .iter()
+            .copied()
+            .find(|known| Some(known.as_str().to_owned()) == get("algorithm"))?;
+        let challenge = Challenge {
+            proxy,
+            realm: self.realm.clone(),
+            nonce: get("nonce")?,
+            opaque: None,
+            algorithm: Some(algorithm),
+            qop_auth: self.qop,
+            stale: false,
+        };
         let count = get("nc").map_or(1, |count| u32::from_str_radix(&count, 16).unwrap());
         assert_eq!(count, self.uses + 1, "the nonce count counts");
-        let credential = Credential { username: get("username")?, realm: None, password: Password::new(self.password.clone()) };
+        let credential = Credential {
+            username: get("username")?,
+            realm: None,
+            password: Password::new(self.password.clone()),
+        };
         let uri = request.uri.to_string();
         assert_eq!(get("uri")?, uri);
         let cnonce = get("cnonce").unwrap_or_default();
-        let right = answer(&challenge, &credential, Signed { method: request.method.as_str(), uri: &uri, count, cnonce: &cnonce });
+        let right = answer(
+            &challenge,
+            &credential,
+            Signed {
+                method: request.method.as_str(),
+                uri: &uri,
+                count,
+                cnonce: &cnonce,
+            },
+        );
         if right != value {
             return None;
         }
@@ -146,7 +199,9 @@ pub(crate) struct Proxy {
 impl Script for Proxy {
     fn receive(&mut self, from: SocketAddr, bytes: &[u8]) -> Vec<(SocketAddr, Vec<u8>)> {
         match Message::parse(bytes).unwrap() {
-            Message::Request(request) if request.method == Method::Register => self.registrar.receive(from, bytes),
+            Message::Request(request) if request.method == Method::Register => {
+                self.registrar.receive(from, bytes)
+            }
             Message::Request(request) => self.relay_request(from, request),
             Message::Response(response) => Self::relay_response(response),
         }
@@ -154,11 +209,18 @@ impl Script for Proxy {
 }
 
 impl Proxy {
-    fn relay_request(&mut self, from: SocketAddr, mut request: Request) -> Vec<(SocketAddr, Vec<u8>)> {
+    fn relay_request(
+        &mut self,
+        from: SocketAddr,
+        mut request: Request,
+    ) -> Vec<(SocketAddr, Vec<u8>)> {
         {
             let mut settings = self.registrar.0.borrow_mut();
             settings.seen.push(request.clone());
-            let caller = self.phones.first().is_some_and(|(_, address)| *address == from);
+            let caller = self
+                .phones
+                .first()
+                .is_some_and(|(_, address)| *address == from);
             if caller && settings.challenged.contains(&request.method) {
                 match settings.check(&request, true) {
                     Some(algorithm) => settings.passed.push((request.method.clone(), algorithm)),
@@ -166,22 +228,45 @@ impl Proxy {
                 }
             }
         }
-        let user = request.uri.sip().and_then(|uri| uri.user.clone()).unwrap_or_default();
+        let user = request
+            .uri
+            .sip()
+            .and_then(|uri| uri.user.clone())
+            .unwrap_or_default();
         let Some((_, to)) = self.phones.iter().find(|(name, _)| *name == user) else {
             return vec![(from, Response::to(&request, 404, Some("p")).to_bytes())];
         };
-        let branch = request.headers.first_value(HeaderName::Via).unwrap().parse::<carillon_sip::message::Via>().unwrap().branch().unwrap().to_owned();
+        let branch = request
+            .headers
+            .first_value(HeaderName::Via)
+            .unwrap()
+            .parse::<carillon_sip::message::Via>()
+            .unwrap()
+            .branch()
+            .unwrap()
+            .to_owned();
         let mut onward = Request::new(request.method.clone(), request.uri.clone());
-        onward.headers.push(HeaderName::Via, format!("SIP/2.0/UDP {};branch={branch}p", self.address));
+        onward.headers.push(
+            HeaderName::Via,
+            format!("SIP/2.0/UDP {};branch={branch}p", self.address),
+        );
         if let AddrSpec::Sip(uri) = &mut onward.uri {
             uri.host = carillon_sip::Host::from(to.ip());
             uri.port = Some(to.port());
         }
         if request.method == Method::Invite {
-            onward.headers.push(HeaderName::RecordRoute, format!("<sip:{};lr>", self.address));
+            onward.headers.push(
+                HeaderName::RecordRoute,
+                format!("<sip:{};lr>", self.address),
+            );
         }
         request.headers.remove(HeaderName::Route);
-        for (name, value) in request.headers.iter().map(|(name, value)| (name.to_owned(), value.to_vec())).collect::<Vec<_>>() {
+        for (name, value) in request
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_owned(), value.to_vec()))
+            .collect::<Vec<_>>()
+        {
             onward.headers.push_unknown(&name, value);
         }
         onward.body = request.body;
@@ -189,18 +274,30 @@ impl Proxy {
     }
 
     fn relay_response(response: Response) -> Vec<(SocketAddr, Vec<u8>)> {
-        let vias: Vec<Vec<u8>> = response.headers.all(HeaderName::Via).map(<[u8]>::to_vec).collect();
+        let vias: Vec<Vec<u8>> = response
+            .headers
+            .all(HeaderName::Via)
+            .map(<[u8]>::to_vec)
+            .collect();
         let mut back = response.clone();
         back.headers.remove(HeaderName::Via);
         for via in vias[1..].iter().rev() {
             back.headers.push_front(HeaderName::Via, via);
         }
         let next: carillon_sip::message::Via = String::from_utf8_lossy(&vias[1]).parse().unwrap();
-        vec![(SocketAddr::new(next.host.ip().unwrap(), next.port.unwrap()), back.to_bytes())]
+        vec![(
+            SocketAddr::new(next.host.ip().unwrap(), next.port.unwrap()),
+            back.to_bytes(),
+        )]
     }
 }
 
 /// The contact of a REGISTER.
 pub(crate) fn contact(request: &Request) -> NameAddr {
-    request.headers.first_value(HeaderName::Contact).unwrap().parse().unwrap()
+    request
+        .headers
+        .first_value(HeaderName::Contact)
+        .unwrap()
+        .parse()
+        .unwrap()
 }

@@ -37,8 +37,9 @@ const RING_MS: u32 = 300;
 /// How long the sound system may take to open a stream.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Milliseconds of sound without a sign of the callback after which a card counts as lost.
-const STALLED_MS: u32 = 2000;
+/// Milliseconds of sound without a sign of the callback after which a card counts as lost. Sound
+/// servers may take two seconds to get a stream going.
+const STALLED_MS: u32 = 5000;
 
 /// A microphone.
 pub(crate) struct CardSource {
@@ -269,7 +270,7 @@ impl Card {
         }
         self.stalled += frame;
         if self.stalled > samples(SAMPLE_RATE, STALLED_MS) {
-            return Err(self.lost("it has stood still for two seconds".to_owned()));
+            return Err(self.lost("it has stood still for five seconds".to_owned()));
         }
         Ok(())
     }
@@ -329,11 +330,20 @@ where
     T: SizedSample + FromSample<f32>,
 {
     let channels = usize::from(config.channels.max(1));
+    let level = samples(config.sample_rate, LEVEL_MS);
     let signs = Arc::clone(&card.signs);
     device.build_output_stream(
         config,
         move |data: &mut [T], _: &cpal::OutputCallbackInfo| {
             signs.called.store(true, Ordering::Relaxed);
+            // A card that stood still, as some do after they are opened, goes on with what is new.
+            let wanted = data.len() / channels;
+            let stale = ring.slots().saturating_sub(wanted.max(level) + level);
+            if stale > 2 * level
+                && let Ok(chunk) = ring.read_chunk(stale)
+            {
+                chunk.commit_all();
+            }
             for frame in data.chunks_mut(channels) {
                 let sample = ring.pop().unwrap_or(0.0);
                 frame.fill(T::from_sample(sample));

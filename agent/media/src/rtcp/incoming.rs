@@ -37,7 +37,7 @@ pub(crate) fn parse(datagram: &[u8]) -> Option<Vec<Incoming>> {
         let length = (usize::from(u16::from_be_bytes([high, low])) + 1) * 4;
         let (packet, following) = rest.split_at_checked(length)?;
         let padded = first & 0x20 != 0;
-        if first >> 6 != 2 || kind < 192 || kind > 223 || (padded && !following.is_empty()) {
+        if first >> 6 != 2 || !(192..=223).contains(&kind) || (padded && !following.is_empty()) {
             return None;
         }
         read(kind, packet, &mut parts)?;

@@ -1,6 +1,7 @@
 //! The state machine of one account. Owns registration, calls and what they share; never touches a socket or a clock.
 //! `receive` sorts what comes in, `outgoing` carries what goes out, `core` holds what both need.
 
+mod cancel;
 mod config;
 mod core;
 mod counts;
@@ -11,6 +12,7 @@ mod outgoing;
 mod output;
 mod ping;
 mod receive;
+mod replies;
 mod target;
 
 pub(crate) use self::core::{ALLOW, Core, Reply, RequestId, User};

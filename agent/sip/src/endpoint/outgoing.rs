@@ -1,12 +1,12 @@
-//! A request on its way: resolve the first hop, get a flow, send, answer challenges, try the next address, cancel
-//! (RFC 3261 §8.1, §9.1, §22; RFC 3263 §4.3). Tells its user what came of it; never knows what the request is for.
+//! A request on its way: resolve the first hop, get a flow, send (RFC 3261 §8.1, RFC 3263 §4). What comes back is handled in
+//! `replies`, giving up in `cancel`. Never knows what the request is for.
 
 use super::core::{Core, Reply, RequestId, User};
 use super::output::{FlowId, Output, ResolveId};
 use crate::digest::Attempts;
 use crate::locate::NextHop;
-use crate::message::{BRANCH_COOKIE, CSeq, Essentials, HeaderName, Method, Request, Response, Via};
-use crate::transaction::{ClientId, ClientNotice, Datagram, T1_64};
+use crate::message::{BRANCH_COOKIE, CSeq, HeaderName, Method, Request, Via};
+use crate::transaction::{ClientId, Datagram};
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -16,21 +16,21 @@ pub const MAX_REQUESTS: usize = 512;
 pub const MAX_ADDRESSES: usize = 8;
 
 pub(crate) struct Outgoing {
-    user: User,
-    request: Request,
-    cseq: u32,
-    hop: NextHop,
-    addresses: Vec<SocketAddr>,
-    at: usize,
-    stage: Stage,
-    attempts: Attempts,
-    cancel: Cancel,
+    pub(super) user: User,
+    pub(super) request: Request,
+    pub(super) cseq: u32,
+    pub(super) hop: NextHop,
+    pub(super) addresses: Vec<SocketAddr>,
+    pub(super) at: usize,
+    pub(super) stage: Stage,
+    pub(super) attempts: Attempts,
+    pub(super) cancel: Cancel,
     /// The branch of an ACK, the same each time it is repeated.
-    branch: Option<String>,
+    pub(super) branch: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+pub(super) enum Stage {
     Resolving(ResolveId),
     AwaitingFlow,
     Sent(ClientId),
@@ -39,7 +39,7 @@ enum Stage {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cancel {
+pub(super) enum Cancel {
     No,
     /// To be sent when a provisional response allows it.
     Wanted,
@@ -69,26 +69,6 @@ impl Core {
             .any(|outgoing| outgoing.branch.as_deref() == Some(branch));
         if !waiting {
             self.enqueue(now, User::Nobody, request, hop, Some(branch.to_owned()));
-        }
-    }
-
-    /// Ends an INVITE before its final response (§9.1). What comes of it is still told.
-    pub(crate) fn cancel(&mut self, now: Instant, id: RequestId) {
-        let Some(outgoing) = self.outgoing.get_mut(&id) else {
-            return;
-        };
-        match outgoing.stage {
-            Stage::Resolving(_) | Stage::AwaitingFlow => self.finish(
-                id,
-                Reply::Failed {
-                    why: "cancelled before it was sent".to_owned(),
-                },
-            ),
-            Stage::Sent(_) if outgoing.cancel == Cancel::No => {
-                outgoing.cancel = Cancel::Wanted;
-                self.try_cancel(now, id);
-            }
-            Stage::Sent(_) | Stage::Accepted(_) => {}
         }
     }
 
@@ -196,36 +176,6 @@ impl Core {
         }
     }
 
-    pub(crate) fn wake_outgoing(&mut self, now: Instant) {
-        let due =
-            |outgoing: &Outgoing| matches!(outgoing.cancel, Cancel::Sent { until } if until <= now);
-        let late: Vec<(RequestId, Stage)> = self
-            .outgoing
-            .iter()
-            .filter(|(_, outgoing)| due(outgoing))
-            .map(|(id, outgoing)| (*id, outgoing.stage))
-            .collect();
-        for (id, stage) in late {
-            if let Stage::Sent(client) = stage {
-                self.finish(
-                    id,
-                    Reply::Failed {
-                        why: "cancelled, but nobody confirmed it".to_owned(),
-                    },
-                );
-                self.clients.kill(client);
-            }
-        }
-    }
-
-    pub(crate) fn next_outgoing_wake(&self) -> Option<Instant> {
-        let until = |outgoing: &Outgoing| match (outgoing.cancel, outgoing.stage) {
-            (Cancel::Sent { until }, Stage::Sent(_)) => Some(until),
-            _ => None,
-        };
-        self.outgoing.values().filter_map(until).min()
-    }
-
     fn enqueue(
         &mut self,
         now: Instant,
@@ -296,7 +246,7 @@ impl Core {
         }
     }
 
-    fn transmit_request(&mut self, now: Instant, id: RequestId) {
+    pub(super) fn transmit_request(&mut self, now: Instant, id: RequestId) {
         let (Some((flow, local)), Some(mut contact), Some(outgoing)) =
             (self.flow.open(), self.contact(), self.outgoing.get_mut(&id))
         else {
@@ -349,7 +299,7 @@ impl Core {
     }
 
     /// Whether credentials may go there: only to our own registrar and proxies.
-    fn is_trusted(&self, id: RequestId, to: SocketAddr) -> bool {
+    pub(super) fn is_trusted(&self, id: RequestId, to: SocketAddr) -> bool {
         self.is_home_address(to)
             || self
                 .outgoing
@@ -357,214 +307,9 @@ impl Core {
                 .is_some_and(|outgoing| self.is_home(&outgoing.hop))
     }
 
-    fn finish(&mut self, id: RequestId, reply: Reply) {
+    pub(super) fn finish(&mut self, id: RequestId, reply: Reply) {
         if let Some(outgoing) = self.outgoing.remove(&id) {
             self.replies.push_back((outgoing.user, id, reply));
         }
     }
-
-    fn owner(&self, client: ClientId) -> Option<RequestId> {
-        let owns = |outgoing: &Outgoing| matches!(outgoing.stage, Stage::Sent(own) | Stage::Accepted(own) if own == client);
-        self.outgoing
-            .iter()
-            .find(|(_, outgoing)| owns(outgoing))
-            .map(|(id, _)| *id)
-    }
-
-    /// Follows up on what transactions told since the last time.
-    pub(crate) fn follow_up(&mut self, now: Instant) {
-        while let Some(notice) = self.clients.notices.pop_front() {
-            match notice {
-                ClientNotice::Response(client, response, essentials) => {
-                    if let Some(id) = self.owner(client) {
-                        self.on_response(now, id, client, response, essentials);
-                    }
-                }
-                ClientNotice::TimedOut(client) => {
-                    if let Some(id) = self.owner(client)
-                        && !self.try_next_address(now, id)
-                    {
-                        let to = self
-                            .clients
-                            .sent(client)
-                            .map(|(.., to)| to.to_string())
-                            .or_else(|| self.address_of(id));
-                        let why = format!(
-                            "no answer from {} within {} s",
-                            to.unwrap_or_default(),
-                            T1_64.as_secs()
-                        );
-                        self.finish(id, Reply::Failed { why });
-                    }
-                }
-                ClientNotice::Ended(client) => {
-                    if let Some(id) = self.owner(client) {
-                        self.finish(id, Reply::Done);
-                    }
-                }
-            }
-        }
-        self.flush();
-    }
-
-    fn address_of(&self, id: RequestId) -> Option<String> {
-        let outgoing = self.outgoing.get(&id)?;
-        outgoing.addresses.get(outgoing.at).map(ToString::to_string)
-    }
-
-    fn on_response(
-        &mut self,
-        now: Instant,
-        id: RequestId,
-        client: ClientId,
-        response: Box<Response>,
-        essentials: Box<Essentials>,
-    ) {
-        let Some(outgoing) = self.outgoing.get_mut(&id) else {
-            return;
-        };
-        let user = outgoing.user;
-        if response.is_provisional() {
-            if outgoing.cancel == Cancel::Wanted {
-                self.try_cancel(now, id);
-            }
-            return self.replies.push_back((
-                user,
-                id,
-                Reply::Response {
-                    response,
-                    essentials,
-                    note: None,
-                },
-            ));
-        }
-        if response.is_success() && outgoing.request.method == Method::Invite {
-            outgoing.stage = Stage::Accepted(client);
-            return self.replies.push_back((
-                user,
-                id,
-                Reply::Response {
-                    response,
-                    essentials,
-                    note: None,
-                },
-            ));
-        }
-        let mut note = None;
-        if matches!(response.status, 401 | 407) && outgoing.cancel == Cancel::No {
-            match self.answer_challenge(id, &response) {
-                Ok(()) => return self.transmit_request(now, id),
-                Err(why) => note = Some(why),
-            }
-        }
-        if response.status == 503 && self.try_next_address(now, id) {
-            return;
-        }
-        self.finish(
-            id,
-            Reply::Response {
-                response,
-                essentials,
-                note,
-            },
-        );
-    }
-
-    fn answer_challenge(&mut self, id: RequestId, response: &Response) -> Result<(), String> {
-        let to = self
-            .outgoing
-            .get(&id)
-            .and_then(|outgoing| outgoing.addresses.get(outgoing.at))
-            .copied();
-        if !to.is_some_and(|to| self.is_trusted(id, to)) {
-            return Err("a challenge from elsewhere than the account's own registrar or proxy is not answered".to_owned());
-        }
-        let Some(outgoing) = self.outgoing.get_mut(&id) else {
-            return Err("the request is gone".to_owned());
-        };
-        self.auth.authorize(
-            &mut self.random,
-            &mut outgoing.request,
-            response,
-            &mut outgoing.attempts,
-        )?;
-        outgoing.cseq += 1;
-        let cseq = CSeq {
-            number: outgoing.cseq,
-            method: outgoing.request.method.clone(),
-        };
-        outgoing
-            .request
-            .headers
-            .set(HeaderName::CSeq, cseq.to_string());
-        Ok(())
-    }
-
-    fn try_next_address(&mut self, now: Instant, id: RequestId) -> bool {
-        let Some(outgoing) = self.outgoing.get_mut(&id) else {
-            return false;
-        };
-        if outgoing.cancel != Cancel::No || outgoing.at + 1 >= outgoing.addresses.len() {
-            return false;
-        }
-        outgoing.at += 1;
-        outgoing.stage = Stage::AwaitingFlow;
-        self.transmit_request(now, id);
-        true
-    }
-
-    fn try_cancel(&mut self, now: Instant, id: RequestId) {
-        let Some(Outgoing {
-            stage: Stage::Sent(client),
-            ..
-        }) = self.outgoing.get(&id)
-        else {
-            return;
-        };
-        if !self.clients.may_cancel(*client) {
-            return;
-        }
-        let Some((invite, branch, flow, to)) = self.clients.sent(*client) else {
-            return;
-        };
-        let (cancel, branch) = (cancel_of(invite), branch.to_owned());
-        self.clients.start(
-            now,
-            cancel,
-            branch,
-            flow,
-            to,
-            self.config.transport.is_reliable(),
-        );
-        if let Some(outgoing) = self.outgoing.get_mut(&id) {
-            outgoing.cancel = Cancel::Sent { until: now + T1_64 };
-        }
-        self.flush();
-    }
-}
-
-/// The CANCEL of an INVITE (§9.1): the same Request-URI, Via, Route, From, To, Call-ID and CSeq number.
-fn cancel_of(invite: &Request) -> Request {
-    let mut cancel = Request::new(Method::Cancel, invite.uri.clone());
-    if let Some(via) = invite.headers.get(HeaderName::Via) {
-        cancel.headers.push(HeaderName::Via, via);
-    }
-    cancel.headers.push(HeaderName::MaxForwards, "70");
-    for name in [
-        HeaderName::Route,
-        HeaderName::From,
-        HeaderName::To,
-        HeaderName::CallId,
-    ] {
-        cancel.headers.copy(name, &invite.headers);
-    }
-    let number = invite
-        .headers
-        .text(HeaderName::CSeq)
-        .and_then(|text| text.parse::<CSeq>().ok())
-        .map_or(1, |cseq| cseq.number);
-    cancel
-        .headers
-        .push(HeaderName::CSeq, format!("{number} CANCEL"));
-    cancel
 }

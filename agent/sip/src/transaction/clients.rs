@@ -76,7 +76,10 @@ impl Clients {
             to,
             bytes: bytes.clone(),
         });
-        let cseq = request.headers.text(HeaderName::CSeq).and_then(|text| text.parse().ok());
+        let cseq = request
+            .headers
+            .text(HeaderName::CSeq)
+            .and_then(|text| text.parse().ok());
         let machine = match request.method {
             Method::Invite => Machine::Invite(InviteClient::new(now, reliable)),
             _ => Machine::Other(NonInviteClient::new(now, reliable)),

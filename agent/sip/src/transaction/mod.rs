@@ -9,6 +9,8 @@ mod key;
 mod server;
 mod servers;
 mod step;
+#[cfg(test)]
+mod tests;
 mod timers;
 
 pub(crate) use clients::{ClientId, ClientNotice, Clients, Datagram};

@@ -368,3 +368,25 @@ fn ping_tells_the_status() {
         assert!(answer.contains(header), "{answer}");
     }
 }
+
+#[test]
+fn same_seed_and_inputs_give_the_same_bytes() {
+    let conditions = Conditions {
+        loss: 0.2,
+        duplication: 0.2,
+        min_delay: Duration::from_millis(1),
+        max_delay: Duration::from_millis(300),
+    };
+    let trace = |seed| {
+        let mut network = pair(seed, conditions);
+        let out = network.with(ALICE, |alice, now| {
+            alice.call(now, BOB_URI, media(4000)).unwrap()
+        });
+        network.run_for(seconds(10));
+        let _ = network.with(ALICE, |alice, now| alice.hangup(now, out));
+        assert!(network.run_until_quiet(seconds(600)));
+        network.trace
+    };
+    assert_eq!(trace(99), trace(99));
+    assert_ne!(trace(99), trace(100));
+}

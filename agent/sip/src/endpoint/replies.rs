@@ -1,0 +1,160 @@
+//! What comes back to a request: challenges answered, the next address tried, everything else told to the request's user
+//! (RFC 3261 §8.1.3, §22; RFC 3263 §4.3). Never decides what a response means for a call or a registration.
+
+use super::core::{Core, Reply, RequestId};
+use super::outgoing::{Cancel, Outgoing, Stage};
+use crate::message::{CSeq, Essentials, HeaderName, Method, Response};
+use crate::transaction::{ClientId, ClientNotice, T1_64};
+use std::time::Instant;
+
+impl Core {
+    fn owner(&self, client: ClientId) -> Option<RequestId> {
+        let owns = |outgoing: &Outgoing| matches!(outgoing.stage, Stage::Sent(own) | Stage::Accepted(own) if own == client);
+        self.outgoing
+            .iter()
+            .find(|(_, outgoing)| owns(outgoing))
+            .map(|(id, _)| *id)
+    }
+
+    /// Follows up on what transactions told since the last time.
+    pub(crate) fn follow_up(&mut self, now: Instant) {
+        while let Some(notice) = self.clients.notices.pop_front() {
+            match notice {
+                ClientNotice::Response(client, response, essentials) => {
+                    if let Some(id) = self.owner(client) {
+                        self.on_response(now, id, client, response, essentials);
+                    }
+                }
+                ClientNotice::TimedOut(client) => {
+                    if let Some(id) = self.owner(client)
+                        && !self.try_next_address(now, id)
+                    {
+                        let to = self
+                            .clients
+                            .sent(client)
+                            .map(|(.., to)| to.to_string())
+                            .or_else(|| self.address_of(id));
+                        let why = format!(
+                            "no answer from {} within {} s",
+                            to.unwrap_or_default(),
+                            T1_64.as_secs()
+                        );
+                        self.finish(id, Reply::Failed { why });
+                    }
+                }
+                ClientNotice::Ended(client) => {
+                    if let Some(id) = self.owner(client) {
+                        self.finish(id, Reply::Done);
+                    }
+                }
+            }
+        }
+        self.flush();
+    }
+
+    fn address_of(&self, id: RequestId) -> Option<String> {
+        let outgoing = self.outgoing.get(&id)?;
+        outgoing.addresses.get(outgoing.at).map(ToString::to_string)
+    }
+
+    fn on_response(
+        &mut self,
+        now: Instant,
+        id: RequestId,
+        client: ClientId,
+        response: Box<Response>,
+        essentials: Box<Essentials>,
+    ) {
+        let Some(outgoing) = self.outgoing.get_mut(&id) else {
+            return;
+        };
+        let user = outgoing.user;
+        if response.is_provisional() {
+            if outgoing.cancel == Cancel::Wanted {
+                self.try_cancel(now, id);
+            }
+            return self.replies.push_back((
+                user,
+                id,
+                Reply::Response {
+                    response,
+                    essentials,
+                    note: None,
+                },
+            ));
+        }
+        if response.is_success() && outgoing.request.method == Method::Invite {
+            outgoing.stage = Stage::Accepted(client);
+            return self.replies.push_back((
+                user,
+                id,
+                Reply::Response {
+                    response,
+                    essentials,
+                    note: None,
+                },
+            ));
+        }
+        let mut note = None;
+        if matches!(response.status, 401 | 407) && outgoing.cancel == Cancel::No {
+            match self.answer_challenge(id, &response) {
+                Ok(()) => return self.transmit_request(now, id),
+                Err(why) => note = Some(why),
+            }
+        }
+        if response.status == 503 && self.try_next_address(now, id) {
+            return;
+        }
+        self.finish(
+            id,
+            Reply::Response {
+                response,
+                essentials,
+                note,
+            },
+        );
+    }
+
+    fn answer_challenge(&mut self, id: RequestId, response: &Response) -> Result<(), String> {
+        let to = self
+            .outgoing
+            .get(&id)
+            .and_then(|outgoing| outgoing.addresses.get(outgoing.at))
+            .copied();
+        if !to.is_some_and(|to| self.is_trusted(id, to)) {
+            return Err("a challenge from elsewhere than the account's own registrar or proxy is not answered".to_owned());
+        }
+        let Some(outgoing) = self.outgoing.get_mut(&id) else {
+            return Err("the request is gone".to_owned());
+        };
+        self.auth.authorize(
+            &mut self.random,
+            &mut outgoing.request,
+            response,
+            &mut outgoing.attempts,
+        )?;
+        outgoing.cseq += 1;
+        let cseq = CSeq {
+            number: outgoing.cseq,
+            method: outgoing.request.method.clone(),
+        };
+        outgoing
+            .request
+            .headers
+            .set(HeaderName::CSeq, cseq.to_string());
+        Ok(())
+    }
+
+    fn try_next_address(&mut self, now: Instant, id: RequestId) -> bool {
+        let Some(outgoing) = self.outgoing.get_mut(&id) else {
+            return false;
+        };
+        if outgoing.cancel != Cancel::No || outgoing.at + 1 >= outgoing.addresses.len() {
+            return false;
+        }
+        outgoing.at += 1;
+        outgoing.stage = Stage::AwaitingFlow;
+        self.transmit_request(now, id);
+        true
+    }
+}

@@ -1,5 +1,11 @@
 //! The media thread with real sockets on loopback, real files, and faults.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
 mod tone;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};

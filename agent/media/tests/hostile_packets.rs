@@ -1,5 +1,11 @@
 //! Whatever a stranger sends, a session neither panics nor grows nor lets itself be taken over.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
 mod tone;
 
 use std::time::{Duration, Instant};

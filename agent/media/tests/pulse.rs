@@ -3,6 +3,11 @@
 //!
 //! Needs `pulseaudio` and `pulseaudio-utils`; set CARILLON_SKIP_PULSE=1 where they cannot be had.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
 #![cfg(target_os = "linux")]
 
 mod tone;

@@ -1,5 +1,11 @@
 //! Two sessions and a bad network between them, on virtual time, with real audio.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
 mod network;
 mod tone;
 

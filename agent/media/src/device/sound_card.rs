@@ -193,6 +193,9 @@ impl AudioSink for CardSink {
             self.playing = true;
             self.level.reset();
             self.put(level, |_| 0.0);
+        } else if waiting > 3 * level {
+            // The card stands still; what it makes of that is no matter of clocks.
+            self.level.reset();
         } else if self.playing {
             // More than the level waits: make less of what follows.
             self.resampler.adjust(-self.level.observe(waiting));
@@ -337,10 +340,10 @@ where
         move |data: &mut [T], _: &cpal::OutputCallbackInfo| {
             signs.called.store(true, Ordering::Relaxed);
             // A card that stood still, as some do after they are opened, goes on with what is new.
-            let wanted = data.len() / channels;
-            let stale = ring.slots().saturating_sub(wanted.max(level) + level);
-            if stale > 2 * level
-                && let Ok(chunk) = ring.read_chunk(stale)
+            let kept = level + data.len() / channels;
+            let waiting = ring.slots();
+            if waiting > level + kept
+                && let Ok(chunk) = ring.read_chunk(waiting - kept)
             {
                 chunk.commit_all();
             }

@@ -29,7 +29,10 @@ impl AccountForm {
     /// What is wrong with the first field that is, for the one who filled it in.
     pub(super) fn account(&self) -> Result<Account<Secret>, String> {
         let address = self.address.trim();
-        let address = if address.starts_with("sip:") {
+        let has_scheme = address
+            .split_once(':')
+            .is_some_and(|(scheme, _)| is_scheme(scheme));
+        let address = if has_scheme {
             address.to_owned()
         } else {
             format!("sip:{address}")

@@ -6,7 +6,7 @@ use carillon_schemas::{Timestamp, status};
 
 use super::clock::Clock;
 use super::frame::Frame;
-use super::row_view::{RowView, without_scheme};
+use super::row_view::RowView;
 use super::state_mark::{Standing, StateMark};
 use crate::fleet::DeskState;
 use crate::service::DeskPage;
@@ -85,7 +85,7 @@ impl DeskView {
         let accounts = desk.row.accounts.iter().map(|account| AccountView {
             id: account.id.to_string(),
             label: account.label.clone(),
-            address: without_scheme(account.address.as_str()).to_owned(),
+            address: account.address.to_string(),
             mark: StateMark::of_account(account, silent),
             reason: match account
                 .status

@@ -1,7 +1,7 @@
 //! The web portal: HTML over the same use cases as the admin API.
 //!
 //! Pages are rendered here, on the server, and work with links and forms alone; one stream of server-sent events a
-//! page ([`live`]) and a small script keep them true while they are looked at. Owns the session's cookie, the check
+//! page (`live`) and a small script keep them true while they are looked at. Owns the session's cookie, the check
 //! that a form is ours, and every word a browser shows. Changes nothing but through [`crate::service`].
 
 mod account_form;

@@ -1,7 +1,7 @@
 //! Whether a request that changes something came from our own page (OWASP: cross-site request forgery).
 //!
 //! First what the browser says of itself (`Sec-Fetch-Site`, else `Origin`), then the token of the session, which
-//! [`super::session`] checks.
+//! `session` checks.
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{HOST, ORIGIN};

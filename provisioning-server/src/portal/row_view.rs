@@ -49,7 +49,7 @@ impl RowView {
                 .iter()
                 .take(ACCOUNTS_SHOWN)
                 .map(|account| RowAccount {
-                    address: without_scheme(account.address.as_str()).to_owned(),
+                    address: account.address.to_string(),
                     mark: StateMark::of_account(account, silent),
                 })
                 .collect(),
@@ -107,11 +107,6 @@ pub(super) fn registered(desk: &DeskRow) -> usize {
         .iter()
         .filter(|account| state(account) == Some(AccountState::Registered))
         .count()
-}
-
-/// An address as a person says it.
-pub(super) fn without_scheme(address: &str) -> &str {
-    address.strip_prefix("sip:").unwrap_or(address)
 }
 
 /// The row alone, as it is sent when it changed.

@@ -42,6 +42,53 @@ impl CardLevel {
     }
 }
 
+/// Times of its level a ring may hold before sound is thrown away at once.
+const TOO_MUCH: usize = 4;
+
+/// Callbacks over which a surplus must last before it is thrown away: about a second.
+const LASTING: u32 = 50;
+
+/// Finds sound that waits for no reason, as it does after a card was slow to start: what was in
+/// the ring at every callback of a second was never needed. A hiccup is no surplus.
+#[derive(Debug)]
+pub(crate) struct Surplus {
+    level: usize,
+    least: usize,
+    callbacks: u32,
+}
+
+impl Surplus {
+    /// Leaves `level` samples in the ring.
+    pub(crate) fn new(level: usize) -> Self {
+        Self {
+            level,
+            least: usize::MAX,
+            callbacks: 0,
+        }
+    }
+
+    /// Takes the samples that wait and those wanted by a callback, and answers with how many are
+    /// to be thrown away.
+    pub(crate) fn observe(&mut self, waiting: usize, wanted: usize) -> usize {
+        let after = waiting.saturating_sub(wanted);
+        self.least = self.least.min(after);
+        self.callbacks += 1;
+        let at_once = after > TOO_MUCH * self.level;
+        if !at_once && self.callbacks < LASTING {
+            return 0;
+        }
+        let over = if at_once { after } else { self.least };
+        self.least = usize::MAX;
+        self.callbacks = 0;
+        // Half a level too much is left to the adjustment, which is not heard.
+        if over > self.level + self.level / 2 {
+            over - self.level
+        } else {
+            0
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,6 +104,18 @@ mod tests {
                 assert!((960.0..4800.0).contains(&ring), "{skew}: {ring}");
             }
         }
+    }
+
+    #[test]
+    fn a_lasting_surplus_goes_and_a_hiccup_stays() {
+        let mut surplus = Surplus::new(2880);
+        for n in 0..500 {
+            let hiccup = if n % 40 == 0 { 6000 } else { 0 };
+            assert_eq!(surplus.observe(3800 + hiccup, 960), 0);
+        }
+        let thrown: usize = (0..100).map(|_| surplus.observe(7840, 960)).sum();
+        assert!((4000..8001).contains(&thrown), "{thrown}");
+        assert_eq!(surplus.observe(14_400, 960), 14_400 - 960 - 2880);
     }
 
     #[test]

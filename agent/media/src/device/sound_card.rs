@@ -16,7 +16,7 @@ use cpal::{
 };
 use rtrb::{Consumer, Producer, RingBuffer};
 
-use super::card_level::CardLevel;
+use super::card_level::{CardLevel, Surplus};
 use super::catalogue::{Direction, find};
 use super::error::DeviceError;
 use super::resampler::{Resampler, to_f32, to_i16};
@@ -333,18 +333,14 @@ where
     T: SizedSample + FromSample<f32>,
 {
     let channels = usize::from(config.channels.max(1));
-    let level = samples(config.sample_rate, LEVEL_MS);
+    let mut surplus = Surplus::new(samples(config.sample_rate, LEVEL_MS));
     let signs = Arc::clone(&card.signs);
     device.build_output_stream(
         config,
         move |data: &mut [T], _: &cpal::OutputCallbackInfo| {
             signs.called.store(true, Ordering::Relaxed);
-            // A card that stood still, as some do after they are opened, goes on with what is new.
-            let kept = level + data.len() / channels;
-            let waiting = ring.slots();
-            if waiting > level + kept
-                && let Ok(chunk) = ring.read_chunk(waiting - kept)
-            {
+            let stale = surplus.observe(ring.slots(), data.len() / channels);
+            if let Ok(chunk) = ring.read_chunk(stale) {
                 chunk.commit_all();
             }
             for frame in data.chunks_mut(channels) {

@@ -9,14 +9,17 @@ use crate::random::Random;
 
 /// How often a nonce may be called stale within one request.
 const MAX_STALE: usize = 2;
+/// Realms of our own registrar that are remembered.
+const MAX_REALMS: usize = 4;
 /// Nonces remembered.
 const MAX_SESSIONS: usize = 8;
 
 /// The credentials of one account and the nonces it may still use.
 pub(crate) struct Authenticator {
     credentials: Vec<Credential>,
-    /// The realm our own registrar showed first; a credential without a realm is for this one alone.
-    pinned_realm: Option<String>,
+    /// Realms that our own registrar showed; a credential without a realm is for these alone. An account that never registered
+    /// takes the first realm its proxy shows.
+    realms: Vec<String>,
     sessions: Vec<Session>,
     epoch: u32,
 }
@@ -46,7 +49,7 @@ impl Authenticator {
     pub(crate) fn new(credentials: Vec<Credential>) -> Self {
         Self {
             credentials,
-            pinned_realm: None,
+            realms: Vec::new(),
             sessions: Vec::new(),
             epoch: 0,
         }
@@ -56,6 +59,7 @@ impl Authenticator {
     pub(crate) fn replace(&mut self, credentials: Vec<Credential>) {
         self.credentials = credentials;
         self.sessions.clear();
+        self.realms.clear();
         self.epoch += 1;
     }
 
@@ -109,7 +113,10 @@ impl Authenticator {
             else {
                 continue;
             };
-            if self.credential(challenge).is_none() {
+            if self
+                .credential(challenge, request.method == Method::Register)
+                .is_none()
+            {
                 refusal.get_or_insert_with(|| {
                     format!("no credential for realm {:?}", challenge.realm)
                 });
@@ -120,9 +127,7 @@ impl Authenticator {
                 refusal = Some(why);
                 continue;
             }
-            if self.pinned_realm.is_none() {
-                self.pinned_realm = Some(challenge.realm.clone());
-            }
+            self.note_realm(challenge, request.method == Method::Register);
             self.remember(challenge);
             attempts.note(challenge, self.epoch, false);
             answered = true;
@@ -142,21 +147,29 @@ impl Authenticator {
         Ok(())
     }
 
-    fn credential(&self, challenge: &Challenge) -> Option<&Credential> {
+    /// `registrar`: the challenge came from our own registrar, whose realm is ours whatever it is.
+    fn credential(&self, challenge: &Challenge, registrar: bool) -> Option<&Credential> {
         let exact = self
             .credentials
             .iter()
             .find(|credential| credential.realm.as_deref() == Some(challenge.realm.as_str()));
         exact.or_else(|| {
-            let ours = self
-                .pinned_realm
-                .as_ref()
-                .is_none_or(|pinned| *pinned == challenge.realm);
+            let ours =
+                registrar || self.realms.is_empty() || self.realms.contains(&challenge.realm);
             self.credentials
                 .iter()
                 .find(|credential| credential.realm.is_none())
                 .filter(|_| ours)
         })
+    }
+
+    fn note_realm(&mut self, challenge: &Challenge, registrar: bool) {
+        if !self.realms.contains(&challenge.realm) && (registrar || self.realms.is_empty()) {
+            if self.realms.len() >= MAX_REALMS {
+                self.realms.remove(0);
+            }
+            self.realms.push(challenge.realm.clone());
+        }
     }
 
     fn remember(&mut self, challenge: &Challenge) {
@@ -188,7 +201,8 @@ impl Authenticator {
             }
             None => 1,
         };
-        let Some(credential) = self.credential(challenge) else {
+        let Some(credential) = self.credential(challenge, request.method == Method::Register)
+        else {
             return;
         };
         let uri = request.uri.to_string();

@@ -153,10 +153,17 @@ impl Core {
         }
     }
 
+    /// Hands a datagram to the driver. One UDP flow is as good as another: what belongs to a flow that is gone leaves over the
+    /// present one. Without a flow, or with another connection, it is lost.
     pub(crate) fn transmit(&mut self, datagram: Datagram) {
-        if self.flow.is_current(datagram.flow) {
+        let reliable = self.config.transport.is_reliable();
+        if let Some((flow, _)) = self
+            .flow
+            .open()
+            .filter(|(flow, _)| !reliable || *flow == datagram.flow)
+        {
             self.outputs.push_back(Output::Transmit {
-                flow: datagram.flow,
+                flow,
                 to: datagram.to,
                 bytes: datagram.bytes,
             });

@@ -119,7 +119,7 @@ impl Headers {
     /// The values of every field of that name, split at commas. Empty values are skipped.
     ///
     /// # Errors
-    /// More values than [`MAX_VALUES`](super::MAX_VALUES).
+    /// More values than [`MAX_VALUES`].
     pub fn values(&self, name: HeaderName) -> Result<Vec<String>, MessageError> {
         let mut values = Vec::new();
         for field in self.all(name) {

@@ -1,10 +1,13 @@
 //! The tests of carillon-sip that tell a story. All on virtual time: no socket, no sleep, no chance but a seed.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
+
 mod authenticating;
 mod by_hand;
 mod calls;
 mod digests;
 mod forks;
+mod limits;
 mod messages;
 mod negotiation;
 mod network;

@@ -56,6 +56,9 @@ pub(crate) struct Node {
     pub(crate) offline: bool,
 }
 
+/// When it arrives, in which order, from, to, bytes.
+type Packet = (Instant, u64, SocketAddr, SocketAddr, Vec<u8>);
+
 pub(crate) struct Network {
     pub(crate) now: Instant,
     pub(crate) start: Instant,
@@ -68,7 +71,7 @@ pub(crate) struct Network {
     pub(crate) names: BTreeMap<String, Vec<SocketAddr>>,
     /// Datagrams for which this says `true` are lost.
     pub(crate) drop_if: Option<fn(&str) -> bool>,
-    queue: BinaryHeap<Reverse<(Instant, u64, SocketAddr, SocketAddr, Vec<u8>)>>,
+    queue: BinaryHeap<Reverse<Packet>>,
     sequence: u64,
     chance: u64,
 }

@@ -95,13 +95,13 @@ impl Settings {
             return response;
         }
         let mut response = Response::to(request, 200, Some("reg"));
-        if request.headers.get(HeaderName::Expires) != Some(b"0") {
-            if let Some(contact) = request.headers.get(HeaderName::Contact) {
-                response.headers.push(
-                    HeaderName::Contact,
-                    [contact, format!(";expires={}", self.expires).as_bytes()].concat(),
-                );
-            }
+        if request.headers.get(HeaderName::Expires) != Some(b"0")
+            && let Some(contact) = request.headers.get(HeaderName::Contact)
+        {
+            let expires = format!(";expires={}", self.expires);
+            response
+                .headers
+                .push(HeaderName::Contact, [contact, expires.as_bytes()].concat());
         }
         response
     }

@@ -188,12 +188,11 @@ fn run_with_deeds(
                 Deed::CalleeHangsUp => drop(network.with(BOB, |bob, now| bob.hangup(now, call))),
             }
         }
-        if deeds.is_empty()
-            && network
-                .nodes
-                .iter()
-                .all(|node| node.endpoint.next_wake().is_none())
-        {
+        let quiet = network
+            .nodes
+            .iter()
+            .all(|node| node.endpoint.counts().calls == 0);
+        if deeds.is_empty() && quiet && duration > Duration::from_secs(60) {
             break;
         }
     }

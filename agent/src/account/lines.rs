@@ -32,6 +32,7 @@ pub(super) struct Line {
     /// Where an incoming call's request came from.
     source: Option<SocketAddr>,
     incoming: bool,
+    answered: bool,
     /// Why the call is being ended from here, when it is more than a person's wish.
     trouble: Option<(CallCause, String)>,
 }
@@ -54,7 +55,8 @@ impl Account {
                 }
             }
             Event::CallEstablished { call, media } | Event::MediaChanged { call, media } => {
-                if let Some(line) = self.lines.get(&call) {
+                if let Some(line) = self.lines.get_mut(&call) {
+                    line.answered = true;
                     line.call.do_send(Agreed {
                         media,
                         established: true,
@@ -65,7 +67,7 @@ impl Account {
                 if let Some(line) = self.lines.remove(&call) {
                     let (cause, text) = line
                         .trouble
-                        .unwrap_or_else(|| explained(&cause, line.incoming));
+                        .unwrap_or_else(|| explained(&cause, line.incoming, line.answered));
                     line.call.do_send(End { cause, text });
                 }
                 self.leave_if_drained(ctx);
@@ -137,6 +139,7 @@ impl Account {
                 call: addr,
                 source,
                 incoming,
+                answered: false,
                 trouble: None,
             },
         );
@@ -190,11 +193,16 @@ impl Account {
         self.drive(ctx);
     }
 
-    /// Tells the calls that remain that their dialogs are gone.
-    pub(super) fn end_all_lines(&mut self, text: &str) {
+    /// Tells the calls that remain that their dialogs are gone: hung up when the account leaves, else lost.
+    pub(super) fn end_all_lines(&mut self) {
+        let (cause, text) = if self.leaving == Leaving::Now {
+            (CallCause::HungUpHere, "the account left")
+        } else {
+            (CallCause::ActorFailed, "the account failed")
+        };
         for line in std::mem::take(&mut self.lines).into_values() {
             line.call.do_send(End {
-                cause: CallCause::HungUpHere,
+                cause,
                 text: text.to_owned(),
             });
         }
@@ -364,9 +372,13 @@ impl Handler<ChildEnded<u32>> for Account {
     }
 }
 
-/// Why a call ended, in our words. `incoming` tells a missed call from one that nobody answered.
-fn explained(cause: &EndCause, incoming: bool) -> (CallCause, String) {
+/// Why a call ended, in our words. A call that came `incoming` and was not `answered` is declined or missed
+/// where another is hung up or without an answer.
+fn explained(cause: &EndCause, incoming: bool, answered: bool) -> (CallCause, String) {
     match cause {
+        EndCause::LocalHangup if incoming && !answered => {
+            (CallCause::Declined, "declined".to_owned())
+        }
         EndCause::LocalHangup => (CallCause::HungUpHere, "hung up here".to_owned()),
         EndCause::RemoteHangup => (CallCause::HungUpThere, "the far side hung up".to_owned()),
         EndCause::Cancelled => (CallCause::Missed, "the caller gave up".to_owned()),
@@ -418,10 +430,16 @@ mod tests {
             reason: "Busy Here".into(),
         };
         assert_eq!(
-            explained(&busy, false),
+            explained(&busy, false, false),
             (CallCause::Busy, "486 Busy Here".to_owned())
         );
-        assert_eq!(explained(&EndCause::NoAnswer, true).0, CallCause::Missed);
-        assert_eq!(explained(&EndCause::NoAnswer, false).0, CallCause::NoAnswer);
+        assert_eq!(
+            explained(&EndCause::NoAnswer, true, false).0,
+            CallCause::Missed
+        );
+        assert_eq!(
+            explained(&EndCause::NoAnswer, false, false).0,
+            CallCause::NoAnswer
+        );
     }
 }

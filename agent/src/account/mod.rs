@@ -152,7 +152,7 @@ impl Actor for Account {
     }
 
     fn stopped(&mut self, _: &mut Context<Self>) {
-        self.end_all_lines("the account left");
+        self.end_all_lines();
     }
 }
 

@@ -165,7 +165,7 @@ mod tests {
         assert!(session_of(&agreed(codec), &CallSettings::default(), &identity).is_err());
     }
 
-    #[actix_rt::test]
+    #[tokio::test]
     async fn a_missing_file_is_told_before_anything_rings() {
         let settings = CallSettings {
             input: DeviceSpec::Wav("/nowhere/in.wav".into()),

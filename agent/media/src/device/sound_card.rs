@@ -49,6 +49,7 @@ pub(crate) struct CardSource {
     ring: Consumer<f32>,
     resampler: Resampler,
     level: CardLevel,
+    surplus: Surplus,
     playing: bool,
     taken: Vec<f32>,
     ready: Vec<f32>,
@@ -80,6 +81,7 @@ impl CardSource {
             ring,
             resampler,
             level: CardLevel::new(samples(SAMPLE_RATE, LEVEL_MS)),
+            surplus: Surplus::new(samples(SAMPLE_RATE, LEVEL_MS)),
             playing: false,
             taken: Vec::new(),
             ready: Vec::new(),
@@ -113,8 +115,9 @@ impl AudioSource for CardSource {
             frame.fill(0);
             return Ok(());
         }
-        if self.ready.len() > samples(SAMPLE_RATE, RING_MS) {
-            self.ready.drain(..self.ready.len() - level);
+        let stale = self.surplus.observe(self.ready.len(), frame.len());
+        if stale > 0 {
+            self.ready.drain(..stale);
             self.level.reset();
         }
         // More than the level waits: make less of what comes.

@@ -94,6 +94,7 @@ async function filter() {
 }
 
 if (search) {
+  document.getElementById("search-hint").hidden = false;
   search.addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(filter, TYPING_PAUSE); });
   search.addEventListener("submit", (event) => { event.preventDefault(); clearTimeout(typing); filter(); });
 }

@@ -39,12 +39,14 @@ async fn a_change_comes_as_one_row() {
             .unwrap()
             .starts_with("text/event-stream")
     );
-    let first = until(&mut stream, "data: list\n").await + &until(&mut stream, "\n\n").await;
+    let first = until(&mut stream, "</section>\n\n").await;
+    assert!(first.contains("data: counts\n") && first.contains("data: list\n"));
     assert!(first.contains("Reception"));
     desk.report_account(&house, AccountState::Failed, Some("403 Forbidden"))
         .await;
     let row = format!("event: swap\ndata: desk-{}\ndata: <tr", desk.id);
-    let news = until(&mut stream, &row).await + &until(&mut stream, "\n\n").await;
+    let news = until(&mut stream, "</tr>\n\n").await;
+    assert!(news.contains(&row), "{news}");
     assert!(
         news.contains("failed") && !news.contains("Room 2"),
         "{news}"

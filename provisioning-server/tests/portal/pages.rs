@@ -229,7 +229,7 @@ async fn the_list_is_searched_filtered_ordered_and_paged_by_the_server() {
             .await
             .matches("<tr id=\"desk-")
             .count(),
-        11
+        15
     );
     assert!(page("?state=offline").await.contains("No desk matches"));
 }

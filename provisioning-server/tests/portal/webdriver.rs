@@ -111,14 +111,13 @@ impl Browser {
         self.get("url").await.as_str().unwrap().to_owned()
     }
 
-    /// The text that is seen.
+    /// The text that is seen; none while the next page is on its way.
     pub(crate) async fn text(&self) -> String {
-        let body = self.find("body").await.expect("a page has a body");
-        self.get(&format!("element/{body}/text"))
-            .await
-            .as_str()
-            .unwrap_or_default()
-            .to_owned()
+        let Some(body) = self.find("body").await else {
+            return String::new();
+        };
+        let text = self.get(&format!("element/{body}/text")).await;
+        text.as_str().unwrap_or_default().to_owned()
     }
 
     pub(crate) async fn has(&self, selector: &str) -> bool {
@@ -183,11 +182,12 @@ impl Browser {
         }
     }
 
-    /// What the page's console said since the last time, but for what `expected` is in.
+    /// What the page's console warned of since the last time, but for what `expected` is in.
     pub(crate) async fn complaints(&self, expected: &[&str]) -> Vec<String> {
         let log = self.post("se/log", json!({ "type": "browser" })).await;
         let said = log.as_array().cloned().unwrap_or_default();
         said.iter()
+            .filter(|entry| matches!(entry["level"].as_str(), Some("WARNING" | "SEVERE")))
             .filter_map(|entry| entry["message"].as_str().map(str::to_owned))
             .filter(|message| !expected.iter().any(|part| message.contains(part)))
             .collect()

@@ -25,11 +25,15 @@ use crate::SAMPLE_RATE;
 
 /// Length of a callback's buffer asked of the sound system, in milliseconds. It is always asked
 /// for: the buffer a sound server picks by itself may hold seconds.
-const BUFFER_MS: u32 = 20;
+const PLAY_BUFFER_MS: u32 = 20;
+
+/// The same for recording. A sound server keeps no more than one such buffer for us and drops what
+/// comes when it is full, so it must outlast a busy moment of the machine.
+const RECORD_BUFFER_MS: u32 = 40;
 
 /// Sound that waits between card and thread, in milliseconds: a late callback or a late thread
 /// leaves no hole.
-const LEVEL_MS: u32 = 60;
+const LEVEL_MS: u32 = 80;
 
 /// Most sound that may wait, in milliseconds: beyond it sound is dropped rather than delayed.
 const RING_MS: u32 = 300;
@@ -62,7 +66,7 @@ impl CardSource {
         let card = Card::new(name, Direction::Input);
         let offered = device.default_input_config();
         let offered = offered.map_err(|error| card.refused(&error))?;
-        let config = stream_config(&offered);
+        let config = stream_config(&offered, RECORD_BUFFER_MS);
         let (producer, ring) = RingBuffer::new(samples(config.sample_rate, RING_MS));
         let open = match offered.sample_format() {
             SampleFormat::I16 => record::<i16>,
@@ -151,7 +155,7 @@ impl CardSink {
         let card = Card::new(name, Direction::Output);
         let offered = device.default_output_config();
         let offered = offered.map_err(|error| card.refused(&error))?;
-        let config = stream_config(&offered);
+        let config = stream_config(&offered, PLAY_BUFFER_MS);
         let (ring, consumer) = RingBuffer::new(samples(config.sample_rate, RING_MS));
         let open = match offered.sample_format() {
             SampleFormat::I16 => play::<i16>,
@@ -356,11 +360,11 @@ where
     )
 }
 
-fn stream_config(offered: &SupportedStreamConfig) -> StreamConfig {
+fn stream_config(offered: &SupportedStreamConfig, buffer_ms: u32) -> StreamConfig {
     StreamConfig {
         channels: offered.channels(),
         sample_rate: offered.sample_rate(),
-        buffer_size: BufferSize::Fixed(offered.sample_rate() / 1000 * BUFFER_MS),
+        buffer_size: BufferSize::Fixed(offered.sample_rate() / 1000 * buffer_ms),
     }
 }
 

@@ -1,1 +1,19 @@
-//! Laid out; its owner writes it.
+//! The local API: HTTP and JSON on loopback, for the command line, panels and integrations.
+//!
+//! Owns `control.json` (where it listens, and the token that opens it, mode 0600), the guard against other
+//! users of the machine and against web pages (threats B), and the limits of what a caller may take up.
+//! Carries out nothing itself: it asks the agent and provisioning.
+
+mod address;
+mod api;
+mod asked;
+mod events;
+mod guard;
+mod port;
+mod server;
+
+pub use address::ControlAddress;
+pub use asked::{DtmfBody, EnrolBody, PlaceBody};
+pub use events::{Happening, happening};
+pub use port::{AgentPort, DeskView};
+pub use server::{Control, Setup};

@@ -1,0 +1,236 @@
+//! The routes of the local API: what each asks of the agent, and how it answers.
+
+use std::time::Duration;
+
+use actix::{MailboxError, Message, Recipient};
+use carillon_schemas::{AccountId, Problem, Ticket, problem};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::asked::{DtmfBody, EnrolBody, PlaceBody};
+use super::port::{AgentPort, DeskView};
+#[cfg(feature = "panic-injection")]
+use crate::command::InjectPanic;
+use crate::command::{
+    AnswerCall, CommandError, HangupCall, PlaceCall, QueryStatus, RestartAccount, SendDtmf,
+};
+use crate::provisioning::{Enrol, EnrolError};
+use crate::vault::VaultKind;
+
+/// The largest body, in bytes.
+pub(super) const MAX_BODY: usize = 64 << 10;
+/// How long a body may take.
+const BODY_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a route comes to.
+pub(super) type Answer = Result<Response<Full<Bytes>>, Problem>;
+
+/// Answers an admitted request, save the stream of events.
+pub(super) async fn answer(request: Request<Incoming>, port: &AgentPort) -> Answer {
+    let (head, body) = request.into_parts();
+    let path = head.uri.path().to_owned();
+    let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    match (&head.method, segments.as_slice()) {
+        (&Method::GET, ["v1", "status"]) => {
+            let agent = ask(&port.query, QueryStatus).await?;
+            let link = port.board.view();
+            json(StatusCode::OK, &DeskView { agent, link })
+        }
+        (&Method::GET, ["v1", "accounts"]) => json(
+            StatusCode::OK,
+            &ask(&port.query, QueryStatus).await?.accounts,
+        ),
+        (&Method::GET, ["v1", "calls"]) => {
+            json(StatusCode::OK, &ask(&port.query, QueryStatus).await?.calls)
+        }
+        (&Method::POST, ["v1", "calls"]) => {
+            let PlaceBody { account, target } = read(body).await?;
+            let placed = ask(&port.place, PlaceCall { account, target }).await?;
+            json(StatusCode::CREATED, &placed.map_err(refused)?)
+        }
+        (&Method::POST, ["v1", "calls", call, "answer"]) => {
+            let call = which_call(call)?;
+            let answered = ask(&port.answer, AnswerCall { call }).await?;
+            json(StatusCode::OK, &answered.map_err(refused)?)
+        }
+        (&Method::POST, ["v1", "calls", call, "hangup"]) => {
+            let call = which_call(call)?;
+            let ended = ask(&port.hangup, HangupCall { call }).await?;
+            json(StatusCode::OK, &ended.map_err(refused)?)
+        }
+        (&Method::POST, ["v1", "calls", call, "dtmf"]) => {
+            let call = which_call(call)?;
+            let DtmfBody { digits } = read(body).await?;
+            let sent = ask(&port.dtmf, SendDtmf { call, digits }).await?;
+            json(StatusCode::OK, &sent.map_err(refused)?)
+        }
+        (&Method::POST, ["v1", "accounts", account, "restart"]) => {
+            let account = which_account(account)?;
+            ask(&port.restart, RestartAccount { account })
+                .await?
+                .map_err(refused)?;
+            Ok(empty())
+        }
+        #[cfg(feature = "panic-injection")]
+        (&Method::POST, ["v1", "accounts", account, "panic"]) => {
+            let account = which_account(account)?;
+            ask(&port.panic, InjectPanic { account })
+                .await?
+                .map_err(refused)?;
+            Ok(empty())
+        }
+        (&Method::POST, ["v1", "enrol"]) => enrol(read(body).await?, port).await,
+        _ => Err(Problem::new(
+            404,
+            "no-such-route",
+            "Not part of this API",
+            format!("there is no {} {}", head.method, shown(&path)),
+        )),
+    }
+}
+
+/// A problem document as an answer.
+pub(super) fn problem_response(problem: &Problem) -> Response<Full<Bytes>> {
+    let body = serde_json::to_vec(problem).unwrap_or_default();
+    let mut response = Response::new(Full::from(body));
+    *response.status_mut() =
+        StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let kind = HeaderValue::from_static(problem::CONTENT_TYPE);
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response
+}
+
+async fn enrol(body: EnrolBody, port: &AgentPort) -> Answer {
+    let ticket: Ticket = body
+        .ticket
+        .parse()
+        .map_err(|e| enrol_refused(&EnrolError::Ticket(e)))?;
+    let vault = VaultKind::from_environment().map_err(|e| enrol_refused(&e.into()))?;
+    let message = Enrol {
+        ticket,
+        replace: body.replace,
+        vault,
+    };
+    let enrolled = ask(&port.enrol, message).await?;
+    json(StatusCode::OK, &enrolled.map_err(|e| enrol_refused(&e))?)
+}
+
+async fn ask<M>(who: &Recipient<M>, message: M) -> Result<M::Result, Problem>
+where
+    M: Message + Send + 'static,
+    M::Result: Send,
+{
+    who.send(message).await.map_err(|error| {
+        let why = match error {
+            MailboxError::Closed => "it is starting anew or shutting down",
+            MailboxError::Timeout => "it took too long",
+        };
+        Problem::new(503, "no-answer", "The agent did not answer", why)
+            .advise("try again in a moment")
+    })
+}
+
+async fn read<T: DeserializeOwned>(body: Incoming) -> Result<T, Problem> {
+    let bad = |status, detail: String| {
+        Problem::new(status, "bad-request", "The request cannot be read", detail)
+    };
+    let collected = tokio::time::timeout(BODY_PATIENCE, Limited::new(body, MAX_BODY).collect())
+        .await
+        .map_err(|_| bad(408, "its body did not come in time".into()))?;
+    let bytes = collected
+        .map_err(|error| {
+            if error.is::<http_body_util::LengthLimitError>() {
+                bad(413, format!("its body has more than {MAX_BODY} bytes"))
+            } else {
+                bad(400, "its body broke off".into())
+            }
+        })?
+        .to_bytes();
+    // Without the value: it may be a ticket or a PIN.
+    serde_json::from_slice(&bytes).map_err(|error| {
+        let place = format!("line {}, column {}", error.line(), error.column());
+        let what = match error.classify() {
+            serde_json::error::Category::Data => "a field is missing, unknown or of the wrong kind",
+            _ => "it is no JSON",
+        };
+        bad(400, format!("{what} ({place})"))
+    })
+}
+
+/// A call by number; `any` leaves the choice to the agent.
+fn which_call(text: &str) -> Result<Option<u32>, Problem> {
+    if text == "any" {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| {
+        Problem::new(
+            400,
+            "bad-request",
+            "The request cannot be read",
+            format!("{:?} is no call: a number, or 'any'", shown(text)),
+        )
+    })
+}
+
+fn which_account(text: &str) -> Result<AccountId, Problem> {
+    text.parse()
+        .map_err(|e: carillon_schemas::identifier::IdentifierError| {
+            Problem::new(
+                400,
+                "bad-request",
+                "The request cannot be read",
+                e.to_string(),
+            )
+        })
+}
+
+fn refused(error: CommandError) -> Problem {
+    let status = match &error {
+        CommandError::NoSuchAccount { .. } | CommandError::NoSuchCall { .. } => 404,
+        CommandError::BadTarget { .. } | CommandError::BadDigits { .. } => 422,
+        CommandError::ShuttingDown | CommandError::NoAnswer { .. } => 503,
+        _ => 409,
+    };
+    Problem::new(status, error.word(), "Not possible now", error.to_string())
+}
+
+fn enrol_refused(error: &EnrolError) -> Problem {
+    let word = error.word();
+    let status = match word {
+        "server-unreachable" => 502,
+        "state-unusable" => 500,
+        "already-enrolled" => 409,
+        _ => 422,
+    };
+    Problem::new(status, word, "Not enrolled", error.to_string())
+}
+
+fn json(status: StatusCode, value: &impl Serialize) -> Answer {
+    let body = serde_json::to_vec(value).map_err(|e| {
+        Problem::new(
+            500,
+            "unexpected",
+            "The answer cannot be written",
+            e.to_string(),
+        )
+    })?;
+    let mut response = Response::new(Full::from(body));
+    *response.status_mut() = status;
+    let kind = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    Ok(response)
+}
+
+fn empty() -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+fn shown(text: &str) -> String {
+    text.chars().take(80).collect()
+}

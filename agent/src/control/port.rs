@@ -1,0 +1,80 @@
+//! Whom the local API asks: the agent, provisioning, and the board.
+
+use actix::{Actor, Addr, Context, Handler, Recipient};
+use serde::{Deserialize, Serialize};
+
+#[cfg(feature = "panic-injection")]
+use crate::command::InjectPanic;
+use crate::command::{
+    AnswerCall, HangupCall, PlaceCall, QueryStatus, RestartAccount, SendDtmf, Subscribe,
+};
+use crate::provisioning::{Enrol, LinkBoard, LinkView};
+use crate::view::AgentView;
+
+/// Everything that can be asked.
+#[derive(Clone)]
+pub struct AgentPort {
+    pub(super) query: Recipient<QueryStatus>,
+    pub(super) place: Recipient<PlaceCall>,
+    pub(super) answer: Recipient<AnswerCall>,
+    pub(super) hangup: Recipient<HangupCall>,
+    pub(super) dtmf: Recipient<SendDtmf>,
+    pub(super) restart: Recipient<RestartAccount>,
+    pub(super) subscribe: Recipient<Subscribe>,
+    #[cfg(feature = "panic-injection")]
+    pub(super) panic: Recipient<InjectPanic>,
+    pub(super) enrol: Recipient<Enrol>,
+    pub(super) board: LinkBoard,
+}
+
+/// `GET /v1/status`: the agent and its link.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeskView {
+    /// Accounts, calls, configuration.
+    #[serde(flatten)]
+    pub agent: AgentView,
+    /// The way to the server.
+    pub link: LinkView,
+}
+
+impl AgentPort {
+    /// The ports of an agent.
+    pub fn new<A>(agent: &Addr<A>, enrol: Recipient<Enrol>, board: LinkBoard) -> Self
+    where
+        A: Actor<Context = Context<A>>
+            + Handler<QueryStatus>
+            + Handler<PlaceCall>
+            + Handler<AnswerCall>
+            + Handler<HangupCall>
+            + Handler<SendDtmf>
+            + Handler<RestartAccount>
+            + Handler<Subscribe>
+            + CanPanic,
+    {
+        Self {
+            query: agent.clone().recipient(),
+            place: agent.clone().recipient(),
+            answer: agent.clone().recipient(),
+            hangup: agent.clone().recipient(),
+            dtmf: agent.clone().recipient(),
+            restart: agent.clone().recipient(),
+            subscribe: agent.clone().recipient(),
+            #[cfg(feature = "panic-injection")]
+            panic: agent.clone().recipient(),
+            enrol,
+            board,
+        }
+    }
+}
+
+/// What an agent must handle besides, for the tests of supervision.
+#[cfg(feature = "panic-injection")]
+pub trait CanPanic: Handler<InjectPanic> {}
+#[cfg(feature = "panic-injection")]
+impl<A: Handler<InjectPanic>> CanPanic for A {}
+
+/// Nothing.
+#[cfg(not(feature = "panic-injection"))]
+pub trait CanPanic {}
+#[cfg(not(feature = "panic-injection"))]
+impl<A> CanPanic for A {}

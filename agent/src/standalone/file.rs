@@ -1,0 +1,206 @@
+//! The shape of `agent.yaml`, and reading it.
+
+use std::io::Read as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use carillon_schemas::config::{ConfigError, Contact, Hook, Media, Network, validate_sections};
+use carillon_schemas::strict::{self, ReadError};
+use carillon_schemas::{Account, Secret};
+use serde::Deserialize;
+
+/// The largest `agent.yaml`, in bytes.
+pub const MAX_AGENT_FILE_BYTES: usize = 1 << 20;
+
+/// What `agent.yaml` says.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+pub struct AgentFile {
+    /// How the server is known, beyond what the ticket says.
+    #[serde(default)]
+    pub server: Server,
+    /// The desk's own accounts.
+    #[serde(default)]
+    pub accounts: Vec<Account<Secret>>,
+    /// Sound and codecs; the server's settings lie over these.
+    #[serde(default)]
+    pub media: Media,
+    /// Addresses and ports; the server's settings lie over these.
+    #[serde(default)]
+    pub network: Network,
+    /// The desk's own contacts.
+    #[serde(default)]
+    pub contacts: Vec<Contact>,
+    /// The desk's own hooks.
+    #[serde(default)]
+    pub hooks: Vec<Hook>,
+    /// The local API.
+    #[serde(default)]
+    pub control: Control,
+}
+
+/// How the server is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct Server {
+    /// PEM certificates of the authorities that may vouch for it, in place of the platform's; relative to the
+    /// file's folder. A ticket with a pin needs none.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+}
+
+/// The local API.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct Control {
+    /// Address and port on loopback; any free port of 127.0.0.1 when absent. Taken at the next start.
+    #[serde(default)]
+    pub listen: Option<String>,
+}
+
+/// Why `agent.yaml` was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentFileError {
+    /// It is there and cannot be read.
+    #[error("cannot read {}: {source} (make it readable for the agent)", path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Its content is not right.
+    #[error("{}: {source}", path.display())]
+    Content {
+        /// Which.
+        path: PathBuf,
+        /// What is not right.
+        source: ReadError,
+    },
+}
+
+/// Reads the file; `None` when there is none.
+///
+/// # Errors
+/// When it cannot be read, is not YAML, has a key unknown or twice, or a setting out of bounds.
+pub fn read(path: &Path) -> Result<Option<AgentFile>, AgentFileError> {
+    let unreadable = |source| AgentFileError::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(unreadable(e)),
+    };
+    let mut text = zeroize::Zeroizing::new(String::new());
+    file.take(MAX_AGENT_FILE_BYTES as u64 + 1)
+        .read_to_string(&mut text)
+        .map_err(unreadable)?;
+    let mut file = AgentFile::from_yaml(&text).map_err(|source| AgentFileError::Content {
+        path: path.to_owned(),
+        source,
+    })?;
+    if let (Some(ca), Some(folder)) = (&file.server.ca_file, path.parent()) {
+        file.server.ca_file = Some(folder.join(ca));
+    }
+    Ok(Some(file))
+}
+
+impl AgentFile {
+    /// Reads and checks the text of an `agent.yaml`; an empty one says nothing.
+    ///
+    /// # Errors
+    /// What is not right, with its line or path.
+    pub fn from_yaml(text: &str) -> Result<Self, ReadError> {
+        let blank = text
+            .lines()
+            .all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'));
+        if blank && text.len() <= MAX_AGENT_FILE_BYTES {
+            return Ok(Self::default());
+        }
+        let file: Self = strict::from_yaml(text, MAX_AGENT_FILE_BYTES)?;
+        validate_sections(
+            &file.accounts,
+            &file.media,
+            &file.network,
+            &file.hooks,
+            &file.contacts,
+        )?;
+        file.control.listen()?;
+        Ok(file)
+    }
+}
+
+impl Control {
+    /// Where the local API listens.
+    ///
+    /// # Errors
+    /// When it is no address, or one that others can reach.
+    pub fn listen(&self) -> Result<SocketAddr, ConfigError> {
+        let Some(text) = &self.listen else {
+            return Ok(SocketAddr::from(([127, 0, 0, 1], 0)));
+        };
+        text.parse()
+            .ok()
+            .filter(|address: &SocketAddr| address.ip().is_loopback())
+            .ok_or_else(|| ConfigError {
+                path: "control.listen".into(),
+                why: format!("{text:?} is no loopback address with a port, like 127.0.0.1:4711"),
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "
+server:
+  ca_file: ca.pem
+accounts:
+  - id: home
+    address: sip:1001@pbx.example.org
+    password: correct horse
+media:
+  input: tone:440
+control:
+  listen: 127.0.0.1:4711
+";
+
+    #[test]
+    fn a_file_is_read_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("agent.yaml");
+        assert!(read(&path).unwrap().is_none());
+        std::fs::write(&path, GOOD).unwrap();
+        let file = read(&path).unwrap().unwrap();
+        assert_eq!(file.accounts[0].id.as_str(), "home");
+        assert_eq!(file.server.ca_file, Some(folder.path().join("ca.pem")));
+        assert_eq!(file.control.listen().unwrap().port(), 4711);
+        assert_eq!(
+            AgentFile::from_yaml("# nothing yet\n").unwrap(),
+            AgentFile::default()
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_and_no_password_quoted() {
+        for (bad, why) in [
+            (
+                GOOD.replace("password", "pasword"),
+                "did you mean \"password\"",
+            ),
+            (format!("{GOOD}media:\n  output: null\n"), "duplicate"),
+            (GOOD.replace("127.0.0.1:4711", "0.0.0.0:4711"), "loopback"),
+            (GOOD.replace("sip:1001@", "1001@"), "must begin with 'sip:'"),
+            (
+                GOOD.replace("correct horse", "\"correct\\nhorse\""),
+                "control character",
+            ),
+            (GOOD.replace("accounts:", "accounts: ["), ""),
+            ("x".repeat(MAX_AGENT_FILE_BYTES + 1), "bytes"),
+        ] {
+            let error = AgentFile::from_yaml(&bad).unwrap_err().to_string();
+            assert!(error.to_lowercase().contains(why), "{why}: {error}");
+            assert!(!error.contains("horse"), "{error}");
+        }
+    }
+}

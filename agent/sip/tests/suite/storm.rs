@@ -15,6 +15,14 @@ enum Deed {
     CalleeHangsUp,
 }
 
+/// Who ends the calls of a batch. Where one side never does, it must learn of the end from the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ender {
+    Caller,
+    Callee,
+    Both,
+}
+
 const BATCHES: u64 = 500;
 const CALLS_PER_BATCH: usize = 20;
 
@@ -23,7 +31,8 @@ fn ten_thousand_calls_all_end_and_leave_nothing() {
     let mut established = 0;
     let mut cancelled = 0;
     for seed in 0..BATCHES {
-        let (up, off) = batch(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(seed + 1));
+        let ender = [Ender::Caller, Ender::Callee, Ender::Both][(seed % 3) as usize];
+        let (up, off) = batch(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(seed + 1), ender);
         established += up;
         cancelled += off;
     }
@@ -33,7 +42,7 @@ fn ten_thousand_calls_all_end_and_leave_nothing() {
 }
 
 /// Twenty calls at once between two endpoints; how many were established and cancelled.
-fn batch(seed: u64) -> (usize, usize) {
+fn batch(seed: u64, ender: Ender) -> (usize, usize) {
     let mut network = Network::new(seed, Conditions::PERFECT);
     network.keep_trace = false;
     network.conditions = Conditions {
@@ -55,7 +64,7 @@ fn batch(seed: u64) -> (usize, usize) {
     let mut order = 0;
     for _ in 0..CALLS_PER_BATCH {
         let gap = Duration::from_millis(network.random(700));
-        run_with_deeds(&mut network, &mut deeds, &mut order, gap);
+        run_with_deeds(&mut network, ender, &mut deeds, &mut order, gap);
         let call = network.with(ALICE, |alice, now| {
             alice
                 .call(now, "sip:bob@10.0.0.2:5060", media(4000))
@@ -64,10 +73,13 @@ fn batch(seed: u64) -> (usize, usize) {
         placed.push(call);
         let at = network.now + Duration::from_millis(network.random(20_000));
         order += 1;
-        deeds.insert((at, order), (call, Deed::CallerHangsUp));
+        if ender != Ender::Callee {
+            deeds.insert((at, order), (call, Deed::CallerHangsUp));
+        }
     }
     run_with_deeds(
         &mut network,
+        ender,
         &mut deeds,
         &mut order,
         Duration::from_secs(400),
@@ -124,6 +136,7 @@ fn batch(seed: u64) -> (usize, usize) {
 /// Runs the network and carries out deeds when their time comes; new calls at Bob get deeds of their own.
 fn run_with_deeds(
     network: &mut Network,
+    ender: Ender,
     deeds: &mut BTreeMap<(std::time::Instant, u64), (CallId, Deed)>,
     order: &mut u64,
     duration: Duration,
@@ -159,13 +172,20 @@ fn run_with_deeds(
                 Deed::CalleeRejects,
                 Deed::CalleeHangsUp,
             ][network.random(5) as usize];
-            for (at, deed) in [
+            let of_callee = [
                 (first, Deed::CalleeRings),
                 (second, choice),
                 (third, Deed::CalleeHangsUp),
-            ] {
+            ];
+            let of_caller = [(first, Deed::CalleeRings), (second, Deed::CalleeAnswers)];
+            let mine = if ender == Ender::Caller {
+                &of_caller[..]
+            } else {
+                &of_callee[..]
+            };
+            for (at, deed) in mine {
                 *order += 1;
-                deeds.insert((at, *order), (call, deed));
+                deeds.insert((*at, *order), (call, *deed));
             }
         }
         while let Some(entry) = deeds

@@ -273,3 +273,60 @@ impl Attempts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Password;
+    use crate::message::Uri;
+
+    fn answered(authenticator: &mut Authenticator, method: Method, realm: &str) -> bool {
+        let mut request = Request::new(method, "sip:x".parse::<Uri>().unwrap());
+        let mut response = Response::to(&request, 401, None);
+        let challenge = format!("Digest realm=\"{realm}\", nonce=\"n\"");
+        response
+            .headers
+            .push(HeaderName::WwwAuthenticate, challenge);
+        let attempts = &mut Attempts::default();
+        let random = &mut Random::new(1);
+        let result = authenticator.authorize(random, &mut request, &response, attempts);
+        assert_eq!(
+            result.is_ok(),
+            request.headers.has(HeaderName::Authorization)
+        );
+        result.is_ok()
+    }
+
+    fn anywhere() -> Authenticator {
+        let password = Password::new("p");
+        Authenticator::new(vec![Credential {
+            username: "u".to_owned(),
+            realm: None,
+            password,
+        }])
+    }
+
+    #[test]
+    fn only_the_registrar_may_show_a_new_realm() {
+        let mut authenticator = anywhere();
+        assert!(answered(&mut authenticator, Method::Register, "home"));
+        assert!(!answered(&mut authenticator, Method::Invite, "evil"));
+        assert!(answered(&mut authenticator, Method::Invite, "home"));
+        assert!(answered(&mut authenticator, Method::Register, "moved"));
+        assert!(answered(&mut authenticator, Method::Invite, "moved"));
+    }
+
+    #[test]
+    fn realms_and_nonces_remembered_are_bounded() {
+        let mut authenticator = anywhere();
+        for realm in 0..50 {
+            assert!(answered(
+                &mut authenticator,
+                Method::Register,
+                &realm.to_string()
+            ));
+        }
+        assert_eq!(authenticator.realms.len(), MAX_REALMS);
+        assert_eq!(authenticator.sessions.len(), MAX_SESSIONS);
+    }
+}

@@ -100,6 +100,11 @@ impl EndpointConfig {
             .chain(&self.registrar)
             .chain([&self.aor])
         {
+            if uri.to_string().parse().as_ref() != Ok(uri) {
+                return Err(ConfigError::Uri {
+                    uri: uri.to_string().escape_debug().to_string(),
+                });
+            }
             if uri.secure {
                 return Err(ConfigError::Secure {
                     uri: uri.to_string(),
@@ -159,6 +164,12 @@ pub enum ConfigError {
     NoUser {
         /// What was given.
         aor: String,
+    },
+    /// A URI put together from parts that cannot stand in one.
+    #[error("{uri} is not a SIP URI; write it as sip:user@domain")]
+    Uri {
+        /// What was given.
+        uri: String,
     },
     /// `sips:` needs a transport with TLS.
     #[error("{uri} is a sips URI, which UDP cannot carry; use sip:")]

@@ -228,3 +228,20 @@ impl Core {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn home_addresses_remembered_are_bounded() {
+        let config = EndpointConfig::new("sip:a@10.0.0.1".parse().unwrap());
+        let mut core = Core::new(config, 1);
+        for port in 1..=1000 {
+            core.note_home(&[SocketAddr::from(([10, 0, 0, 2], port))]);
+        }
+        assert_eq!(core.home_addresses.len(), MAX_HOME_ADDRESSES);
+        assert!(core.is_home_address(SocketAddr::from(([10, 0, 0, 2], 1000))));
+        assert!(core.is_stranger([10, 0, 0, 3].into()) && !core.is_stranger([10, 0, 0, 2].into()));
+    }
+}

@@ -9,7 +9,10 @@ impl Request {
     /// The request as it goes on the wire.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let start = format!("{} {} SIP/2.0\r\n", self.method, self.uri);
+        // A URI put together by hand cannot begin a header either.
+        let unfit = |character: char| character.is_control() || character.is_whitespace();
+        let uri = self.uri.to_string().replace(unfit, "_");
+        let start = format!("{} {uri} SIP/2.0\r\n", self.method);
         print(&start, &self.headers, &self.body)
     }
 }

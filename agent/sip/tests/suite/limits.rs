@@ -102,6 +102,10 @@ fn configurations_that_cannot_work_say_so() {
         ConfigError::NoUser { .. }
     ));
     assert!(matches!(
+        error(|config| config.aor.user = Some("a b\r\nX: y".to_owned())),
+        ConfigError::Uri { .. }
+    ));
+    assert!(matches!(
         error(|config| config.aor.secure = true),
         ConfigError::Secure { .. }
     ));

@@ -242,6 +242,13 @@ fn harmful_oddities_are_refused() {
 #[test]
 fn a_value_cannot_begin_a_header() {
     let mut request = Request::new(Method::Options, "sip:a@b".parse::<Uri>().unwrap());
+    request.uri = AddrSpec::Other("x:\r\nVia: evil".to_owned());
+    assert!(
+        request
+            .to_bytes()
+            .starts_with(b"OPTIONS x:__Via:_evil SIP/2.0\r\n")
+    );
+    request.uri = AddrSpec::Sip("sip:a@b".parse().unwrap());
     request
         .headers
         .push(HeaderName::Subject, "hi\r\nVia: SIP/2.0/UDP evil\0");

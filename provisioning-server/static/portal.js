@@ -23,7 +23,7 @@ function listen() {
   stream = new EventSource(address);
   stream.addEventListener("open", () => { pause = RETRY_FIRST; tell("on", "Live"); });
   stream.addEventListener("swap", (event) => swap(event.data));
-  stream.addEventListener("ended", () => location.reload());
+  stream.addEventListener("ended", () => location.replace(location.href));
   stream.addEventListener("error", () => {
     tell("lost", "Connection lost, trying again");
     stream.close();
@@ -35,7 +35,11 @@ function listen() {
 
 function tell(state, text) {
   const live = document.getElementById("live");
-  if (live && live.textContent !== text) { live.className = "live " + state; live.textContent = text; }
+  if (live && live.textContent !== text) {
+    live.classList.remove("on", "lost");
+    live.classList.add(state);
+    live.textContent = text;
+  }
 }
 
 // An update: the id of an element on its first line, then the element that takes its place.

@@ -71,6 +71,11 @@ pub(super) async fn show(
     .await
 }
 
+/// `GET` where only forms are sent: the desk.
+pub(super) async fn back(path: Path<(String, String)>) -> Result<HttpResponse, Trouble> {
+    Ok(see_other(&format!("/desks/{}", read_id(&path.0)?)))
+}
+
 /// `POST /desks/{id}/password`.
 pub(super) async fn set_password(
     request: HttpRequest,

@@ -198,6 +198,14 @@ pub(super) struct TicketView {
     pub(super) expires: Timestamp,
 }
 
+impl TicketView {
+    /// When it ends, to the minute.
+    pub(super) fn ends(&self) -> String {
+        let text = self.expires.to_string().replace('T', " ");
+        format!("{} UTC", text.get(..16).unwrap_or(&text))
+    }
+}
+
 /// The page.
 #[derive(Template)]
 #[template(path = "desk/page.html")]
@@ -302,7 +310,11 @@ mod tests {
             expires: NOW,
         };
         let page = rendered(&samples::page("Reception"), None, Some(&ticket));
-        assert!(page.contains("carillon enrol carillon1.abc.def") && page.contains("Shown once"));
+        assert!(
+            page.contains(">2026-11-23 09:41 UTC<")
+                && page.contains("carillon enrol carillon1.abc.def")
+                && page.contains("Shown once")
+        );
     }
 
     #[test]

@@ -65,6 +65,11 @@ pub fn configure(config: &mut ServiceConfig) {
             "/desks/{id}/ticket",
             web::post().to(desk_pages::make_ticket),
         )
+        // Where a form's answer stands is no page of its own: going there again shows the desk.
+        .route(
+            "/desks/{id}/{form:password|ticket}",
+            web::get().to(desk_pages::back),
+        )
         .route(
             "/desks/{id}/accounts/new",
             web::get().to(new_desk::show_account),

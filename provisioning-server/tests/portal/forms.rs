@@ -310,6 +310,11 @@ async fn a_ticket_is_shown_once_and_enrols() {
         .await
         .unwrap();
     assert!(!page.contains("carillon1."));
+    let again = house
+        .get(&format!("/desks/{id}/ticket"), Some(&visit))
+        .await;
+    assert_eq!(again.headers()[LOCATION], format!("/desks/{id}").as_str());
+    assert_eq!(house.service().tickets().await.unwrap().len(), 1);
 }
 
 #[tokio::test]

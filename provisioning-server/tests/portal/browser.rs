@@ -125,7 +125,6 @@ async fn a_change_appears_without_reloading_and_nothing_breaks_the_policy() {
     );
     browser.picture("desk").await;
     assert_eq!(browser.complaints(&[]).await, Vec::<String>::new());
-    browser.close().await;
 }
 
 #[tokio::test]
@@ -184,7 +183,6 @@ async fn everything_works_with_javascript_off() {
         browser.complaints(&["status of 401"]).await,
         Vec::<String>::new()
     );
-    browser.close().await;
 }
 
 #[tokio::test]
@@ -207,5 +205,4 @@ async fn a_narrow_screen_shows_all_without_scrolling_sideways() {
     }
     let focusable = browser.attribute("#address", "maxlength").await;
     assert!(focusable.is_some());
-    browser.close().await;
 }

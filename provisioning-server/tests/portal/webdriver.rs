@@ -1,6 +1,7 @@
 //! A headless Chromium of our own for one test, driven by WebDriver (W3C) over plain HTTP.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -232,19 +233,26 @@ impl Browser {
         assert!(answer["value"]["error"].is_null(), "{command}: {answer}");
         answer["value"].take()
     }
-
-    /// Closes the window and ends the driver.
-    pub(crate) async fn close(self) {
-        let _ = self.client.delete(&self.session).send().await;
-    }
 }
 
 impl Drop for Browser {
+    /// Ends Chromium, then its driver, also after a test that failed: a driver that is killed first leaves it running.
     fn drop(&mut self) {
-        // SIGTERM makes the driver end its browsers, also after a test that failed.
-        let _ = Command::new("kill")
-            .arg(self.driver.id().to_string())
-            .status();
+        if let Some((host, path)) = self
+            .session
+            .strip_prefix("http://")
+            .and_then(|url| url.split_once('/'))
+        {
+            let request =
+                format!("DELETE /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+            if let Ok(mut stream) = TcpStream::connect(host) {
+                // The answer comes when Chromium has ended.
+                let _ = stream.set_read_timeout(Some(PATIENCE));
+                let _ = stream.write_all(request.as_bytes());
+                let _ = stream.read(&mut [0; 64]);
+            }
+        }
+        let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
 }

@@ -25,7 +25,7 @@ use crate::SAMPLE_RATE;
 
 /// Length of a callback's buffer asked of the sound system, in milliseconds. It is always asked
 /// for: the buffer a sound server picks by itself may hold seconds.
-const PLAY_BUFFER_MS: u32 = 20;
+const PLAY_BUFFER_MS: u32 = 40;
 
 /// The same for recording. A sound server keeps no more than one such buffer for us and drops what
 /// comes when it is full, so it must outlast a busy moment of the machine.
@@ -35,8 +35,9 @@ const RECORD_BUFFER_MS: u32 = 40;
 /// leaves no hole.
 const LEVEL_MS: u32 = 80;
 
-/// Most sound that may wait, in milliseconds: beyond it sound is dropped rather than delayed.
-const RING_MS: u32 = 300;
+/// Length of a ring, in milliseconds: well above what [`Surplus`] lets wait, so that sound is
+/// dropped in one piece and not at every frame.
+const RING_MS: u32 = 500;
 
 /// How long the sound system may take to open a stream.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(2);
@@ -200,7 +201,7 @@ impl AudioSink for CardSink {
             self.playing = true;
             self.level.reset();
             self.put(level, |_| 0.0);
-        } else if waiting > 3 * level {
+        } else if waiting > 2 * level {
             // The card stands still; what it makes of that is no matter of clocks.
             self.level.reset();
         } else if self.playing {

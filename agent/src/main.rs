@@ -1,2 +1,7 @@
-//! Under construction.
-fn main() {}
+//! `carillon`: the agent and its command line.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    carillon_agent::cli::main()
+}

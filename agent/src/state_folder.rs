@@ -85,6 +85,13 @@ impl StateFolder {
         })
     }
 
+    /// The folder as it is, to read what an agent wrote there; makes and checks nothing.
+    pub fn at(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+        }
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path

@@ -1,1 +1,80 @@
-//! Laid out; its owner writes it.
+//! What a person types: the verbs, what they print, and how the program ends.
+//!
+//! Most verbs talk to the running agent over its local API; `run` is the agent, `devices` and `enrol` work
+//! without one. Output is for people, or with `--json` one object for programs; errors go to stderr.
+
+mod arguments;
+mod calls;
+mod client;
+mod devices;
+mod enrol;
+mod exit;
+mod print;
+mod run;
+mod show;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use arguments::{AccountsVerb, Arguments, Verb};
+use exit::{Exit, Failure};
+
+use crate::state_folder::default_path;
+
+/// Reads the command line, does what it says, and tells how it went.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Nothing can be done about a closed stderr.
+            let _ = error.print();
+            return if error.use_stderr() {
+                Exit::Usage.into()
+            } else {
+                ExitCode::SUCCESS
+            };
+        }
+    };
+    let json = arguments.json;
+    match carry_out(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.print(json);
+            failure.exit.into()
+        }
+    }
+}
+
+fn carry_out(arguments: Arguments) -> Result<(), Failure> {
+    let json = arguments.json;
+    let state = || -> Result<PathBuf, Failure> {
+        arguments
+            .state
+            .clone()
+            .or_else(default_path)
+            .ok_or_else(|| {
+                let what = "there is no home for the state folder; name one with --state";
+                Failure::new(Exit::Usage, "no-state-folder", what)
+            })
+    };
+    match arguments.verb {
+        Verb::Run { config } => run::run(&state()?, config),
+        Verb::Enrol { ticket, replace } => enrol::enrol(&state()?, ticket, replace, json),
+        Verb::Status => show::status(&state()?, json),
+        Verb::Accounts { verb: None } => show::accounts(&state()?, json),
+        Verb::Accounts {
+            verb: Some(AccountsVerb::Restart { account }),
+        } => show::restart_account(&state()?, &account, json),
+        Verb::Dial {
+            target,
+            account,
+            wait,
+        } => calls::dial(&state()?, target, account, wait, json),
+        Verb::Answer { call } => calls::answer(&state()?, call, json),
+        Verb::Hangup { call } => calls::hangup(&state()?, call, json),
+        Verb::Dtmf { digits, call } => calls::dtmf(&state()?, digits, call, json),
+        Verb::Devices => devices::list(json),
+    }
+}

@@ -115,7 +115,12 @@ async fn enrol(body: EnrolBody, port: &AgentPort) -> Answer {
         replace: body.replace,
         vault,
     };
-    let enrolled = ask(&port.enrol, message).await?;
+    let provisioning = port
+        .board
+        .read()
+        .enrol
+        .ok_or_else(|| no_answer("it is still starting"))?;
+    let enrolled = ask(&provisioning, message).await?;
     json(StatusCode::OK, &enrolled.map_err(|e| enrol_refused(&e))?)
 }
 
@@ -129,9 +134,12 @@ where
             MailboxError::Closed => "it is starting anew or shutting down",
             MailboxError::Timeout => "it took too long",
         };
-        Problem::new(503, "no-answer", "The agent did not answer", why)
-            .advise("try again in a moment")
+        no_answer(why)
     })
+}
+
+fn no_answer(why: &str) -> Problem {
+    Problem::new(503, "no-answer", "The agent did not answer", why).advise("try again in a moment")
 }
 
 async fn read<T: DeserializeOwned>(body: Incoming) -> Result<T, Problem> {

@@ -8,7 +8,7 @@ use crate::command::InjectPanic;
 use crate::command::{
     AnswerCall, HangupCall, PlaceCall, QueryStatus, RestartAccount, SendDtmf, Subscribe,
 };
-use crate::provisioning::{Enrol, LinkBoard, LinkView};
+use crate::provisioning::{LinkBoard, LinkView};
 use crate::view::AgentView;
 
 /// Everything that can be asked.
@@ -23,7 +23,6 @@ pub struct AgentPort {
     pub(super) subscribe: Recipient<Subscribe>,
     #[cfg(feature = "panic-injection")]
     pub(super) panic: Recipient<InjectPanic>,
-    pub(super) enrol: Recipient<Enrol>,
     pub(super) board: LinkBoard,
 }
 
@@ -39,7 +38,7 @@ pub struct DeskView {
 
 impl AgentPort {
     /// The ports of an agent.
-    pub fn new<A>(agent: &Addr<A>, enrol: Recipient<Enrol>, board: LinkBoard) -> Self
+    pub fn new<A>(agent: &Addr<A>, board: LinkBoard) -> Self
     where
         A: Actor<Context = Context<A>>
             + Handler<QueryStatus>
@@ -61,7 +60,6 @@ impl AgentPort {
             subscribe: agent.clone().recipient(),
             #[cfg(feature = "panic-injection")]
             panic: agent.clone().recipient(),
-            enrol,
             board,
         }
     }

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use actix::{
-    Actor, ActorContext as _, ActorFutureExt as _, AsyncContext as _, Context, Handler, Message,
-    Recipient, ResponseActFuture, SpawnHandle, WrapFuture as _,
+    Actor, ActorFutureExt as _, AsyncContext as _, Context, Handler, Message, Recipient,
+    ResponseActFuture, SpawnHandle, WrapFuture as _,
 };
 use carillon_schemas::status::{MAX_TEXT, Refusal};
 use carillon_schemas::{Generation, Ticket, Timestamp};
@@ -265,7 +265,8 @@ impl Provisioning {
                     self.warn(error.to_string());
                 }
                 let generation = Some(candidate.config.generation);
-                self.refuse(generation, candidate.etag, error.to_string(), ctx);
+                self.note_refusal(generation, error.to_string());
+                self.rest(candidate.etag, ctx);
             }
             (Err(error), None) => {
                 self.local_refused(&error);
@@ -333,14 +334,11 @@ impl Provisioning {
         tracing::error!("{reason}");
         self.setup
             .board
-            .change(|state| state.view.agent_file_error = Some(reason.clone()));
-        self.tell(AgentEvent::ConfigRefused {
-            generation: None,
-            reason,
-        });
+            .change(|state| state.view.agent_file_error = Some(reason));
     }
 
-    /// A configuration of the server does not run. Says so once, and asks for another one after a while.
+    /// A configuration of the server is not believed or cannot be kept. Says so once, and asks for another one
+    /// after a while.
     pub(super) fn refuse(
         &mut self,
         generation: Option<Generation>,
@@ -348,15 +346,21 @@ impl Provisioning {
         reason: String,
         ctx: &mut Context<Self>,
     ) {
+        if let Some(reason) = self.note_refusal(generation, reason) {
+            self.tell(AgentEvent::ConfigRefused { generation, reason });
+        }
+        self.rest(etag, ctx);
+    }
+
+    /// Shows a refusal on the board; gives the reason back when it is a new one.
+    fn note_refusal(&self, generation: Option<Generation>, reason: String) -> Option<String> {
         let reason = bounded(reason);
-        let Some(desk) = &mut self.desk else { return };
-        let at = desk.now();
-        let wait = desk.refused(etag);
-        let mut known = false;
+        let at = self.desk.as_ref()?.now();
+        let mut new = true;
         self.setup.board.change(|state| {
             let before = state.view.refused.as_ref();
-            known = before.is_some_and(|b| b.generation == generation && b.reason == reason);
-            if !known {
+            new = before.is_none_or(|b| b.generation != generation || b.reason != reason);
+            if new {
                 state.view.refused = Some(Refusal {
                     generation,
                     reason: reason.clone(),
@@ -364,11 +368,18 @@ impl Provisioning {
                 });
             }
         });
-        if !known {
+        if new {
             tracing::error!(?generation, "configuration refused: {reason}");
-            self.tell(AgentEvent::ConfigRefused { generation, reason });
         }
-        self.poll_after(wait, ctx);
+        new.then_some(reason)
+    }
+
+    /// Lets what was refused rest, and polls on after a while.
+    fn rest(&mut self, etag: Option<String>, ctx: &mut Context<Self>) {
+        if let Some(desk) = &mut self.desk {
+            let wait = desk.refused(etag);
+            self.poll_after(wait, ctx);
+        }
     }
 
     /// One timer at the expiry of the newest freshness statement, and none else.
@@ -414,6 +425,8 @@ impl Actor for Provisioning {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
+        let own = ctx.address().recipient();
+        self.setup.board.change(|state| state.enrol = Some(own));
         match Watcher::start(&self.setup.agent_file, ctx.address().recipient()) {
             Ok(watcher) => self.watcher = Some(watcher),
             Err(error) => self.warn(error.to_string()),
@@ -466,19 +479,6 @@ impl Handler<Enrol> for Provisioning {
             }
             result
         }))
-    }
-}
-
-/// The agent leaves: no more polls.
-#[derive(Message, Debug, Clone, Copy)]
-#[rtype(result = "()")]
-pub struct Leave;
-
-impl Handler<Leave> for Provisioning {
-    type Result = ();
-
-    fn handle(&mut self, _: Leave, ctx: &mut Self::Context) {
-        ctx.stop();
     }
 }
 

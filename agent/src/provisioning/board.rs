@@ -5,11 +5,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix::Recipient;
 use carillon_schemas::status::Refusal;
 use carillon_schemas::{DeskId, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+use super::actor::Enrol;
 use super::link::Link;
 
 /// How the link stands, for a person and for programs.
@@ -40,6 +42,8 @@ pub struct LinkState {
     pub view: LinkView,
     /// The link itself, for the status report.
     pub link: Option<Arc<Link>>,
+    /// Who enrols; `None` while provisioning is not up.
+    pub enrol: Option<Recipient<Enrol>>,
     /// The longest silence of the status report.
     pub heartbeat: Duration,
 }
@@ -54,6 +58,7 @@ impl Default for LinkBoard {
         Self(Arc::new(watch::Sender::new(LinkState {
             view: LinkView::default(),
             link: None,
+            enrol: None,
             heartbeat: Duration::from_secs(heartbeat.into()),
         })))
     }

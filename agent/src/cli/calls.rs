@@ -1,0 +1,130 @@
+//! `dial`, `answer`, `hangup` and `dtmf`.
+
+use std::path::Path;
+use std::time::Duration;
+
+use carillon_schemas::AccountId;
+use carillon_schemas::status::{CallState, Direction};
+use serde_json::{Value, json};
+
+use super::client::{Client, Events};
+use super::exit::{Exit, Failure};
+use super::print::{self, ago, line, plain};
+use crate::control::{DtmfBody, PlaceBody};
+use crate::view::CallView;
+
+/// How long the agent may take: a sound device may be slow to open.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+pub(super) fn dial(
+    state: &Path,
+    target: String,
+    account: Option<AccountId>,
+    wait: bool,
+    as_json: bool,
+) -> Result<(), Failure> {
+    let client = Client::of(state)?;
+    let events = wait.then(|| client.listen()).transpose()?;
+    let body = PlaceBody { account, target };
+    let call: CallView = client.post("/v1/calls", &body, PATIENCE)?;
+    let call = match events {
+        Some(events) => wait_for_answer(call.id, events)?,
+        None => call,
+    };
+    show(&call, as_json);
+    Ok(())
+}
+
+pub(super) fn answer(state: &Path, call: Option<u32>, as_json: bool) -> Result<(), Failure> {
+    let path = format!("/v1/calls/{}/answer", named(call));
+    let call: CallView = Client::of(state)?.post(&path, &json!({}), PATIENCE)?;
+    show(&call, as_json);
+    Ok(())
+}
+
+pub(super) fn hangup(state: &Path, call: Option<u32>, as_json: bool) -> Result<(), Failure> {
+    let path = format!("/v1/calls/{}/hangup", named(call));
+    let calls: Vec<CallView> = Client::of(state)?.post(&path, &json!({}), PATIENCE)?;
+    if as_json {
+        print::json(&calls);
+    } else {
+        for call in &calls {
+            line(&format!("call {} with {} ends", call.id, plain(&call.peer)));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn dtmf(
+    state: &Path,
+    digits: String,
+    call: Option<u32>,
+    as_json: bool,
+) -> Result<(), Failure> {
+    let digits = if digits == "-" {
+        super::enrol::from_stdin("digits")?
+    } else {
+        digits
+    };
+    let path = format!("/v1/calls/{}/dtmf", named(call));
+    let call: CallView = Client::of(state)?.post(&path, &DtmfBody { digits }, PATIENCE)?;
+    show(&call, as_json);
+    Ok(())
+}
+
+/// Cells of a call: number, direction, peer, state and since when, account, codec.
+pub(super) fn call_row(call: &CallView) -> Vec<String> {
+    let arrow = match call.direction {
+        Direction::Incoming => "<-",
+        Direction::Outgoing => "->",
+    };
+    let state = match call.state {
+        CallState::Calling => "calling",
+        CallState::Ringing => "ringing",
+        CallState::Established => "established",
+    };
+    vec![
+        format!("call {}", call.id),
+        arrow.to_owned(),
+        plain(&call.peer),
+        state.to_owned(),
+        ago(call.since),
+        call.account.to_string(),
+        call.codec.clone().unwrap_or_default(),
+    ]
+}
+
+fn show(call: &CallView, as_json: bool) {
+    if as_json {
+        print::json(call);
+    } else {
+        print::table(&[call_row(call)]);
+    }
+}
+
+fn named(call: Option<u32>) -> String {
+    call.map_or_else(|| "any".to_owned(), |call| call.to_string())
+}
+
+fn wait_for_answer(id: u32, mut events: Events) -> Result<CallView, Failure> {
+    while let Some(happening) = events.next()? {
+        match happening.event.as_str() {
+            "call_changed" => {
+                let call: Option<CallView> = serde_json::from_value(happening.data).ok();
+                if let Some(call) = call.filter(|c| c.id == id && c.state == CallState::Established)
+                {
+                    return Ok(call);
+                }
+            }
+            "call_ended" if happening.data["call"]["id"] == Value::from(id) => {
+                let text = happening.data["text"].as_str().unwrap_or("it ended");
+                let word = happening.data["cause"].as_str().unwrap_or("ended");
+                let text = format!("call {id} was not answered: {}", plain(text));
+                return Err(Failure::new(Exit::Refused, word, text));
+            }
+            _ => {}
+        }
+    }
+    let text = format!("the agent left while call {id} was waiting for its answer");
+    Err(Failure::new(Exit::NotRunning, "not-running", text))
+}

@@ -1,0 +1,223 @@
+//! The command line's end of the local API: one request on one plain connection, blocking.
+//!
+//! HTTP/1.0, so that an answer ends with the connection and is never chunked. No runtime and no TLS is started:
+//! the verbs are as fast as the agent.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::time::Duration;
+
+use carillon_schemas::Problem;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::exit::{Exit, Failure};
+use crate::control::{ControlAddress, Happening};
+use crate::state_folder::{StateError, StateFolder};
+
+/// The largest answer, in bytes: 128 accounts and hundreds of calls fit many times.
+const MAX_ANSWER: u64 = 16 << 20;
+/// How long the agent may take to accept.
+const CONNECT: Duration = Duration::from_secs(2);
+
+/// The running agent of a state folder.
+pub(super) struct Client {
+    address: ControlAddress,
+}
+
+/// The stream of events.
+pub(super) struct Events(BufReader<TcpStream>);
+
+impl Client {
+    /// The agent of that state folder, if one says that it runs.
+    pub(super) fn of(state: &Path) -> Result<Self, Failure> {
+        match ControlAddress::load(&StateFolder::at(state)) {
+            Ok(Some(address)) => Ok(Self { address }),
+            Ok(None) => Err(not_running(state)),
+            Err(StateError::Io { source, .. })
+                if source.kind() == std::io::ErrorKind::NotADirectory =>
+            {
+                Err(not_running(state))
+            }
+            Err(error) => Err(Failure::new(
+                Exit::NotRunning,
+                "not-running",
+                error.to_string(),
+            )),
+        }
+    }
+
+    /// Asks for something.
+    pub(super) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.ask("GET", path, b"", Duration::from_secs(10))
+    }
+
+    /// Wants something done.
+    pub(super) fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        patience: Duration,
+    ) -> Result<T, Failure> {
+        let body = serde_json::to_vec(body).map_err(unexpected)?;
+        self.ask("POST", path, &body, patience)
+    }
+
+    /// Listens from now on: what happens after this returns is not missed.
+    pub(super) fn listen(&self) -> Result<Events, Failure> {
+        let mut stream = self.send("GET", "/v1/events", b"", Duration::from_secs(10))?;
+        let status = read_head(&mut stream)?;
+        if status != 200 {
+            return Err(self.refused(stream));
+        }
+        stream
+            .get_ref()
+            .set_read_timeout(None)
+            .map_err(unexpected)?;
+        Ok(Events(stream))
+    }
+
+    fn ask<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        path: &str,
+        body: &[u8],
+        patience: Duration,
+    ) -> Result<T, Failure> {
+        let mut stream = self.send(method, path, body, patience)?;
+        let status = read_head(&mut stream)?;
+        if !(200..300).contains(&status) {
+            return Err(self.refused(stream));
+        }
+        let mut answer = Vec::new();
+        stream
+            .take(MAX_ANSWER)
+            .read_to_end(&mut answer)
+            .map_err(broken)?;
+        // No content is a null.
+        let answer = if answer.is_empty() {
+            b"null"
+        } else {
+            answer.as_slice()
+        };
+        serde_json::from_slice(answer).map_err(|e| {
+            let text = format!("the agent's answer cannot be read: {e} (do versions differ?)");
+            Failure::new(Exit::Unexpected, "unexpected", text)
+        })
+    }
+
+    fn send(
+        &self,
+        method: &str,
+        path: &str,
+        body: &[u8],
+        patience: Duration,
+    ) -> Result<BufReader<TcpStream>, Failure> {
+        let address = self.address.address;
+        let stream = TcpStream::connect_timeout(&address, CONNECT).map_err(|e| {
+            let text = format!(
+                "no agent answers at {address}, where one said it would: {e} (start it with 'carillon run')"
+            );
+            Failure::new(Exit::NotRunning, "not-running", text)
+        })?;
+        stream.set_nodelay(true).map_err(unexpected)?;
+        stream
+            .set_read_timeout(Some(patience))
+            .map_err(unexpected)?;
+        let mut request = format!(
+            "{method} {path} HTTP/1.0\r\nHost: {address}\r\nAuthorization: Bearer {}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            self.address.token(),
+            body.len()
+        )
+        .into_bytes();
+        request.extend_from_slice(body);
+        (&stream).write_all(&request).map_err(broken)?;
+        Ok(BufReader::new(stream))
+    }
+
+    fn refused(&self, stream: BufReader<TcpStream>) -> Failure {
+        let mut answer = Vec::new();
+        let read = stream.take(MAX_ANSWER).read_to_end(&mut answer);
+        match read.map(|_| serde_json::from_slice::<Problem>(&answer)) {
+            // Another program has the port of an agent that is gone.
+            Ok(Ok(problem)) if problem.word() == "wrong-token" => {
+                Failure::new(Exit::NotRunning, "not-running", problem.detail)
+            }
+            Ok(Ok(problem)) => Failure::of_problem(&problem),
+            Ok(Err(_)) => {
+                let text = format!(
+                    "what answers at {} is no agent (start it with 'carillon run')",
+                    self.address.address
+                );
+                Failure::new(Exit::NotRunning, "not-running", text)
+            }
+            Err(error) => broken(error),
+        }
+    }
+}
+
+impl Events {
+    /// The next event; `None` when the agent leaves.
+    pub(super) fn next(&mut self) -> Result<Option<Happening>, Failure> {
+        let mut event = String::new();
+        loop {
+            let mut line = String::new();
+            if self.0.read_line(&mut line).map_err(broken)? == 0 {
+                return Ok(None);
+            }
+            if let Some(name) = line.strip_prefix("event: ") {
+                name.trim_end().clone_into(&mut event);
+            } else if let Some(data) = line.strip_prefix("data: ") {
+                let data = serde_json::from_str(data).map_err(unexpected)?;
+                return Ok(Some(Happening { event, data }));
+            }
+        }
+    }
+}
+
+/// Reads past the head, of which only the status matters.
+fn read_head(stream: &mut BufReader<TcpStream>) -> Result<u16, Failure> {
+    let mut status = None;
+    for _ in 0..64 {
+        let mut line = String::new();
+        stream
+            .by_ref()
+            .take(8 << 10)
+            .read_line(&mut line)
+            .map_err(broken)?;
+        if status.is_none() {
+            status = line.split(' ').nth(1).and_then(|word| word.parse().ok());
+        }
+        if line.trim_end().is_empty() {
+            break;
+        }
+    }
+    status.ok_or_else(|| {
+        let text = "what answers is no agent (start it with 'carillon run')";
+        Failure::new(Exit::NotRunning, "not-running", text)
+    })
+}
+
+fn not_running(state: &Path) -> Failure {
+    let text = format!(
+        "no agent runs on {} (start it with 'carillon run', or name another folder with --state)",
+        state.display()
+    );
+    Failure::new(Exit::NotRunning, "not-running", text)
+}
+
+fn broken(error: std::io::Error) -> Failure {
+    let text = match error.kind() {
+        std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut => {
+            "the agent took too long to answer (its log may say why)".into()
+        }
+        _ => format!("the connection to the agent broke: {error} (is it still running?)"),
+    };
+    Failure::new(Exit::Refused, "no-answer", text)
+}
+
+fn unexpected(error: impl std::fmt::Display) -> Failure {
+    Failure::new(Exit::Unexpected, "unexpected", error.to_string())
+}

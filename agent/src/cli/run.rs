@@ -1,0 +1,141 @@
+//! `run`: the agent itself, put together from its parts.
+
+use std::path::{Path, PathBuf};
+
+use carillon_schemas::identifier::hex;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::prelude::*;
+
+use super::exit::{Exit, Failure};
+use crate::agent::{self, Agent, Service};
+use crate::control::{self, AgentPort};
+use crate::provisioning::http::Patience;
+use crate::provisioning::identity::Identity;
+use crate::provisioning::{self, LinkBoard, Provisioning};
+use crate::standalone::{self, AgentFile};
+use crate::state_folder::{StateError, StateFolder};
+use crate::status::reporter::Boot;
+use crate::status::{self, Status};
+
+/// The name of an installation that never enrolled.
+const INSTANCE: &str = "instance";
+
+pub(super) fn run(state: &Path, config: Option<PathBuf>) -> Result<(), Failure> {
+    start_log()?;
+    let folder = StateFolder::open(state).map_err(state_failure)?;
+    let _lock = folder.lock().map_err(state_failure)?;
+    let agent_file = config.unwrap_or_else(|| folder.place("agent.yaml"));
+    let identity = Identity::load(&folder);
+    let enrolled = !matches!(identity, Ok(None));
+    let local = match standalone::read(&agent_file) {
+        Ok(file) => file.unwrap_or_default(),
+        // The server's accounts must not wait for an edit; without a server there is nothing to run.
+        Err(_) if enrolled => AgentFile::default(),
+        Err(error) => {
+            let text = error.to_string();
+            return Err(Failure::new(
+                Exit::Configuration,
+                "configuration-invalid",
+                text,
+            ));
+        }
+    };
+    let listen = local
+        .control
+        .listen()
+        .map_err(|e| Failure::new(Exit::Configuration, "configuration-invalid", e.to_string()))?;
+    let instance = match identity {
+        Ok(Some(identity)) => identity.desk.as_str().to_owned(),
+        _ => instance(&folder)?,
+    };
+    let board = LinkBoard::default();
+    let boot = Boot::new();
+    let services = vec![
+        provisioning_service(&folder, agent_file, &board),
+        status_service(&board, boot),
+        control_service(&folder, listen, &board),
+    ];
+    let ran = agent::run(|| Agent::new(instance, services));
+    ran.map_err(|e| Failure::new(Exit::Unexpected, "unexpected", e.to_string()))
+}
+
+fn provisioning_service(folder: &StateFolder, agent_file: PathBuf, board: &LinkBoard) -> Service {
+    let (folder, board) = (folder.clone(), board.clone());
+    Service::new("provisioning", move |agent| {
+        Provisioning::new(provisioning::Setup {
+            folder: folder.clone(),
+            agent_file: agent_file.clone(),
+            board: board.clone(),
+            apply: agent.clone().recipient(),
+            events: agent.recipient(),
+            patience: Patience::default(),
+        })
+    })
+}
+
+fn status_service(board: &LinkBoard, boot: Boot) -> Service {
+    let board = board.clone();
+    Service::new("status", move |agent| {
+        Status::new(status::Setup {
+            board: board.clone(),
+            agent: agent.clone().recipient(),
+            events: agent.recipient(),
+            boot: boot.clone(),
+        })
+    })
+}
+
+fn control_service(
+    folder: &StateFolder,
+    listen: std::net::SocketAddr,
+    board: &LinkBoard,
+) -> Service {
+    let (folder, board) = (folder.clone(), board.clone());
+    Service::new("control", move |agent| {
+        control::Control::new(control::Setup {
+            folder: folder.clone(),
+            listen,
+            port: AgentPort::new(&agent, board.clone()),
+        })
+    })
+}
+
+/// A random name that stays with the installation.
+fn instance(folder: &StateFolder) -> Result<String, Failure> {
+    let known = folder.read(INSTANCE, 64).ok().flatten();
+    let known = known.and_then(|bytes| String::from_utf8(bytes).ok());
+    if let Some(known) = known.filter(|text| text.len() == 32) {
+        return Ok(known);
+    }
+    let mut random = [0; 16];
+    getrandom::fill(&mut random)
+        .map_err(|e| Failure::new(Exit::Unexpected, "unexpected", e.to_string()))?;
+    let new = hex(&random);
+    folder
+        .write(INSTANCE, new.as_bytes())
+        .map_err(state_failure)?;
+    Ok(new)
+}
+
+/// To stderr: warnings, and what `CARILLON_LOG` asks for.
+fn start_log() -> Result<(), Failure> {
+    let wanted = std::env::var("CARILLON_LOG").unwrap_or_default();
+    let wanted = if wanted.is_empty() { "warn" } else { &wanted };
+    let filter: Targets = wanted.parse().map_err(|e| {
+        let text = format!("CARILLON_LOG is {wanted:?}, which is no filter: {e} (try 'info')");
+        Failure::new(Exit::Usage, "usage", text)
+    })?;
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(false);
+    // A second subscriber cannot be: this is the program's only start.
+    let _ = tracing_subscriber::registry()
+        .with(filter)
+        .with(lines)
+        .try_init();
+    Ok(())
+}
+
+fn state_failure(error: StateError) -> Failure {
+    Failure::new(Exit::Unexpected, "state-unusable", error.to_string())
+}

@@ -119,6 +119,7 @@ async fn enrol(body: EnrolBody, port: &AgentPort) -> Answer {
         .board
         .read()
         .enrol
+        .and_then(|provisioning| provisioning.upgrade())
         .ok_or_else(|| no_answer("it is still starting"))?;
     let enrolled = ask(&provisioning, message).await?;
     json(StatusCode::OK, &enrolled.map_err(|e| enrol_refused(&e))?)

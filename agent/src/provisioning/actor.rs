@@ -425,7 +425,7 @@ impl Actor for Provisioning {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        let own = ctx.address().recipient();
+        let own = ctx.address().downgrade().recipient();
         self.setup.board.change(|state| state.enrol = Some(own));
         match Watcher::start(&self.setup.agent_file, ctx.address().recipient()) {
             Ok(watcher) => self.watcher = Some(watcher),

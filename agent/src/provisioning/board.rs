@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::Recipient;
+use actix::WeakRecipient;
 use carillon_schemas::status::Refusal;
 use carillon_schemas::{DeskId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -43,7 +43,7 @@ pub struct LinkState {
     /// The link itself, for the status report.
     pub link: Option<Arc<Link>>,
     /// Who enrols; `None` while provisioning is not up.
-    pub enrol: Option<Recipient<Enrol>>,
+    pub enrol: Option<WeakRecipient<Enrol>>,
     /// The longest silence of the status report.
     pub heartbeat: Duration,
 }

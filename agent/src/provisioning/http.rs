@@ -4,6 +4,7 @@
 //! Owns the two HTTP clients (one connection that waits, one for brief requests, sharing TLS sessions). Never
 //! follows a redirect, never decompresses, never keeps a cookie.
 
+use std::error::Error;
 use std::time::Duration;
 
 use carillon_schemas::{Problem, Timestamp, problem};
@@ -409,26 +410,37 @@ fn bounded(problem: Problem) -> Problem {
 
 /// The innermost cause: 'connection refused' says more than 'error sending request'.
 fn reason(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
+    let mut cause: &(dyn Error + 'static) = error;
+    while let Some(inner) = within(cause) {
+        cause = inner;
     }
-    cause.to_string().chars().take(2 * SHOWN).collect()
+    let text = cause.to_string();
+    let text = text.strip_prefix("unexpected error: ").unwrap_or(&text);
+    text.chars().take(2 * SHOWN).collect()
 }
 
 /// Whether the TLS certificate was the trouble.
 fn is_trust(error: &reqwest::Error) -> bool {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = cause {
-        let io = error.downcast_ref::<std::io::Error>();
-        let inner = io.and_then(|e| e.get_ref()?.downcast_ref::<rustls::Error>());
-        if let Some(tls) = inner.or_else(|| error.downcast_ref::<rustls::Error>()) {
+        if let Some(tls) = error.downcast_ref::<rustls::Error>() {
             return matches!(
                 tls,
                 rustls::Error::InvalidCertificate(_) | rustls::Error::General(_)
             );
         }
-        cause = error.source();
+        cause = within(error);
     }
     false
+}
+
+/// What an error stems from; `source` of an I/O error leaves out the error that it wraps.
+fn within<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    match error
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref)
+    {
+        Some(inner) => Some(inner),
+        None => error.source(),
+    }
 }

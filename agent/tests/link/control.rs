@@ -1,0 +1,229 @@
+//! The local API from outside: who gets in, what a caller may take up, what it says.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
+
+use actix::{Actor as _, Addr};
+use carillon_agent::agent::Agent;
+use carillon_agent::control::{AgentPort, Control, ControlAddress, Setup};
+use carillon_agent::provisioning::LinkBoard;
+use carillon_agent::state_folder::StateFolder;
+use serde_json::Value;
+
+use crate::desk::{in_system, state, until};
+
+struct Stage {
+    folder: StateFolder,
+    address: ControlAddress,
+    _control: Addr<Control>,
+    _agent: Addr<Agent>,
+    _temporary: tempfile::TempDir,
+}
+
+async fn set() -> Stage {
+    let (temporary, folder) = state();
+    let agent = Agent::new("test", vec![]).start();
+    let setup = Setup {
+        folder: folder.clone(),
+        listen: ([127, 0, 0, 1], 0).into(),
+        port: AgentPort::new(&agent, LinkBoard::default()),
+    };
+    let control = Control::new(setup).start();
+    until("it listens", || folder.place("control.json").exists()).await;
+    let address = ControlAddress::load(&folder).unwrap().unwrap();
+    Stage {
+        folder,
+        address,
+        _control: control,
+        _agent: agent,
+        _temporary: temporary,
+    }
+}
+
+impl Stage {
+    /// Sends bytes as they are; gives status and body.
+    async fn raw(&self, request: String) -> (u16, String) {
+        let address = self.address.address;
+        let asked = tokio::task::spawn_blocking(move || {
+            let mut stream = TcpStream::connect(address).unwrap();
+            stream
+                .set_read_timeout(Some(Duration::from_secs(30)))
+                .unwrap();
+            // One who is refused before the end of a large request may find the connection closed.
+            let _ = stream.write_all(request.as_bytes());
+            let mut answer = Vec::new();
+            let _ = stream.read_to_end(&mut answer);
+            String::from_utf8(answer).unwrap()
+        });
+        let answer = asked.await.unwrap();
+        let status = answer
+            .split(' ')
+            .nth(1)
+            .and_then(|s| s.parse().ok())
+            .unwrap_or(0);
+        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        (status, body.to_owned())
+    }
+
+    async fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
+        let (status, body) = self.raw(self.request(method, path, body, "")).await;
+        (status, serde_json::from_str(&body).unwrap_or_default())
+    }
+
+    fn request(&self, method: &str, path: &str, body: &str, more: &str) -> String {
+        format!(
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\n{more}\
+             Content-Length: {}\r\n\r\n{body}",
+            self.address.address,
+            self.address.token(),
+            body.len()
+        )
+    }
+}
+
+fn word(problem: &Value) -> &str {
+    problem["type"]
+        .as_str()
+        .unwrap()
+        .rsplit(':')
+        .next()
+        .unwrap()
+}
+
+#[test]
+fn the_owner_is_served_and_the_token_is_the_owners_alone() {
+    in_system(async {
+        let stage = set().await;
+        let mode = std::fs::metadata(stage.folder.place("control.json")).unwrap();
+        assert_eq!(mode.permissions().mode() & 0o777, 0o600);
+        assert_eq!(stage.address.token().len(), 64);
+        let (status, view) = stage.ask("GET", "/v1/status", "").await;
+        assert_eq!(status, 200);
+        assert_eq!(view["accounts"], Value::Array(vec![]));
+        assert_eq!(view["link"]["server"], Value::Null);
+    });
+}
+
+#[test]
+fn strangers_pages_and_rebound_names_stay_out() {
+    in_system(async {
+        let stage = set().await;
+        let good = stage.request("GET", "/v1/status", "", "");
+        let address = stage.address.address.to_string();
+        for (request, status) in [
+            (good.replace(stage.address.token(), &"0".repeat(64)), 401),
+            (
+                good.replace(&format!("Host: {address}"), "Host: rebound.example"),
+                403,
+            ),
+            (
+                stage.request("GET", "/v1/status", "", "Origin: https://evil.example\r\n"),
+                403,
+            ),
+            (
+                stage.request("GET", "/v1/events", "", "Sec-Fetch-Site: cross-site\r\n"),
+                403,
+            ),
+        ] {
+            let (found, body) = stage.raw(request).await;
+            assert_eq!(found, status, "{body}");
+            assert!(body.contains("urn:carillon:problem:"), "{body}");
+            assert!(!body.contains(stage.address.token()));
+        }
+    });
+}
+
+#[test]
+fn what_cannot_be_read_is_refused_with_its_reason() {
+    in_system(async {
+        let stage = set().await;
+        let large = format!("{{\"target\": \"{}\"}}", "1".repeat(65 << 10));
+        for (method, path, body, status, wanted) in [
+            ("POST", "/v1/calls", large.as_str(), 413, "bad-request"),
+            ("POST", "/v1/calls", "{", 400, "bad-request"),
+            (
+                "POST",
+                "/v1/calls",
+                "{\"target\": \"1\", \"acount\": \"x\"}",
+                400,
+                "bad-request",
+            ),
+            ("POST", "/v1/calls/x/hangup", "", 400, "bad-request"),
+            ("POST", "/v1/calls/7/hangup", "", 404, "no-such-call"),
+            (
+                "POST",
+                "/v1/calls",
+                "{\"target\": \"1002\"}",
+                409,
+                "no-account",
+            ),
+            (
+                "POST",
+                "/v1/accounts/none/restart",
+                "",
+                404,
+                "no-such-account",
+            ),
+            (
+                "POST",
+                "/v1/enrol",
+                "{\"ticket\": \"carillon1.secret\"}",
+                422,
+                "ticket-invalid",
+            ),
+            ("DELETE", "/v1/calls", "", 404, "no-such-route"),
+        ] {
+            let (found, problem) = stage.ask(method, path, body).await;
+            assert_eq!((found, word(&problem)), (status, wanted), "{method} {path}");
+            assert!(!problem.to_string().contains("secret"));
+        }
+        let (status, _) = stage
+            .raw(format!(
+                "GET / HTTP/1.1\r\nHost: {}\r\n\r\n",
+                "x".repeat(40_000)
+            ))
+            .await;
+        assert!(status == 431 || status == 0, "a head without end: {status}");
+    });
+}
+
+#[test]
+fn connections_and_listeners_are_bounded_and_come_back() {
+    in_system(async {
+        let stage = set().await;
+        let address = stage.address.address;
+        let listen = stage.request("GET", "/v1/events", "", "");
+        let open = move || {
+            let mut stream = TcpStream::connect(address).unwrap();
+            stream
+                .set_read_timeout(Some(Duration::from_secs(30)))
+                .unwrap();
+            stream.write_all(listen.as_bytes()).unwrap();
+            let mut head = [0; 12];
+            stream.read_exact(&mut head).unwrap();
+            (stream, String::from_utf8_lossy(&head[9..12]).into_owned())
+        };
+        let opened =
+            tokio::task::spawn_blocking(move || (0..9).map(|_| open()).collect::<Vec<_>>());
+        let mut opened = opened.await.unwrap();
+        let statuses: Vec<_> = opened.iter().map(|(_, status)| status.as_str()).collect();
+        assert_eq!(statuses.iter().filter(|s| **s == "200").count(), 8);
+        assert_eq!(statuses.iter().filter(|s| **s == "429").count(), 1);
+        // Silent connections take up the rest; one more is closed, and all are let go in time.
+        for _ in 0..40 {
+            opened.push((TcpStream::connect(address).unwrap(), String::new()));
+        }
+        let (status, _) = stage.ask("GET", "/v1/status", "").await;
+        assert_eq!(status, 0, "no room");
+        drop(opened);
+        for _ in 0..100 {
+            if stage.ask("GET", "/v1/status", "").await.0 == 200 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("room never came back");
+    });
+}

@@ -1,0 +1,12 @@
+//! The desk's link to its server and its local API: attacks, faults and edits, carried out on the real parts
+//! against a server that a test can make misbehave.
+
+mod attacks;
+mod control;
+mod desk;
+mod edits;
+mod faults;
+mod forge;
+mod reports;
+mod server;
+mod turns;

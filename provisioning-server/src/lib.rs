@@ -6,11 +6,15 @@
 
 pub mod admin_api;
 pub mod cli;
+pub mod data_folder;
 pub mod desk_api;
 pub mod fleet;
+pub mod founding;
 pub mod metrics;
 pub mod portal;
+pub mod problem_answer;
 pub mod push;
+pub mod request_body;
 pub mod server;
 pub mod service;
 pub mod store;

@@ -1,2 +1,5 @@
-//! Under construction.
-fn main() {}
+//! `carillon-server`: the command line of the provisioning server.
+
+fn main() -> std::process::ExitCode {
+    carillon_server::cli::main()
+}

@@ -5,6 +5,7 @@
 
 use carillon_schemas::Timestamp;
 use carillon_schemas::identifier::hex;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -37,7 +38,7 @@ pub struct AuditDraft {
 }
 
 /// One entry of the log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AuditEntry {
     /// Its place, from 1, without a gap.
     pub seq: u64,

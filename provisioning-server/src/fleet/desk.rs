@@ -4,6 +4,7 @@ use carillon_schemas::config::{ConfigError, MAX_ACCOUNTS};
 use carillon_schemas::enrolment::{DeskKeys, HostInfo};
 use carillon_schemas::fleet_file::DeskEntry;
 use carillon_schemas::{Account, AccountId, DeskId, Generation, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What the admin wants of a desk. Passwords are kept apart, under the vault key.
@@ -33,7 +34,7 @@ pub struct Desk {
 }
 
 /// Where a desk stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DeskState {
     /// Added by an admin, and no agent has enrolled as it yet.

@@ -5,20 +5,21 @@
 use std::fmt;
 
 use carillon_schemas::fleet_file::Layer;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::Spec;
 
 /// All that a change does.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct FleetDiff {
     /// Deletions first, then changes, then additions.
     pub changes: Vec<Change>,
 }
 
 /// One line of it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
     /// What happens to it.
     pub kind: ChangeKind,
@@ -35,7 +36,9 @@ pub struct Change {
 }
 
 /// What happens to a setting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
     /// It goes.

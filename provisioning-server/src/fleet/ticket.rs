@@ -1,6 +1,8 @@
 //! A ticket as the server keeps it: never its token, only what it allows.
 
 use carillon_schemas::{DeskId, Timestamp};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 /// The longest life of a ticket, in seconds.
 pub const MAX_TICKET_LIFE: u64 = 90 * 86_400;
@@ -8,7 +10,7 @@ pub const MAX_TICKET_LIFE: u64 = 90 * 86_400;
 pub const MAX_TICKET_USES: u32 = 100_000;
 
 /// What one ticket allows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TicketRecord {
     /// A short public name for lists and the audit log; no secret.
     pub id: String,

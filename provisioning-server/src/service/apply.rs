@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use carillon_schemas::fleet_file::{DeskEntry, FleetFile, Layer};
 use carillon_schemas::status::Level;
 use carillon_schemas::{AccountId, Secret, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
@@ -24,7 +25,7 @@ pub struct ApplyMode {
 }
 
 /// What came of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Applied {
     /// What changes, deletions first.
     pub diff: FleetDiff,

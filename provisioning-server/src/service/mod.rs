@@ -5,6 +5,7 @@
 
 mod apply;
 mod change;
+mod changes;
 mod enrolment;
 mod error;
 mod publish;
@@ -29,21 +30,15 @@ use crate::trust::root::SignedRoot;
 use crate::trust::throttle::Throttle;
 use crate::trust::vault::Vault;
 
-pub use apply::{Applied, ApplyMode};
+pub use apply::{Applied, ApplyMode, Export};
+pub use changes::{CHANGES_KEPT, FleetChange};
 pub use enrolment::Enrolled;
 pub use error::ServiceError;
-pub use pull::{Pulled, VerifiedDesk};
-pub use sign_in::{Session, SignInError, SignedIn};
+pub use pull::{FRESHNESS_LIFE, MAX_WAIT, Pulled, VerifiedDesk};
+pub use sign_in::{SESSION_LIFE, Session, SignInError, SignedIn};
 pub use tickets::{NewTicket, TicketMade};
 pub use tokens::TokenMade;
 pub use view::{AccountRow, DeskPage, DeskRow};
-
-/// Something about a desk changed: its record, its standing, or whether it waits here.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FleetChange {
-    /// Which desk.
-    pub desk: DeskId,
-}
 
 /// What the service needs to know of the place it runs in.
 #[derive(Debug, Clone)]
@@ -64,7 +59,7 @@ pub struct Service {
     fleet_name: String,
     place: Place,
     replay: ReplayGuard,
-    changes: broadcast::Sender<FleetChange>,
+    changes: Arc<changes::Changes>,
     reports: reports::ReportQueue,
     enrolments: Semaphore,
     enrolment_failures: Throttle,
@@ -72,8 +67,6 @@ pub struct Service {
     sign_in_failures: Throttle,
 }
 
-/// How many changes a slow subscriber may lag behind before it must look at everything anew.
-const CHANGES_KEPT: usize = 1_024;
 /// Enrolments worked on at once; more are told to come again.
 const ENROLMENTS_AT_ONCE: usize = 64;
 /// Passwords checked at once: each takes 19 MiB.
@@ -100,8 +93,8 @@ impl Service {
         if !root.root.director.keys.contains(director.key_id()) {
             return Err(ServiceError::OtherDirector);
         }
-        let (changes, _) = broadcast::channel(CHANGES_KEPT);
-        let reports = reports::ReportQueue::start(Arc::clone(&store), changes.clone());
+        let changes = Arc::<changes::Changes>::default();
+        let reports = reports::ReportQueue::start(Arc::clone(&store), Arc::clone(&changes));
         Ok(Arc::new(Self {
             store,
             push: Push::default(),
@@ -135,21 +128,27 @@ impl Service {
         &self.push
     }
 
-    /// Hears of every change. A receiver that lags is told so, and should look at everything anew.
+    /// Hears of every change. A receiver that lags is told so, and should look at everything anew;
+    /// one that is closed is told that the server stops.
     pub fn subscribe(&self) -> broadcast::Receiver<FleetChange> {
         self.changes.subscribe()
     }
 
-    /// Answers every waiting poll, then finishes what is being written.
-    pub async fn stop(&self) {
+    /// Answers every waiting poll and ends every subscription: what keeps connections open.
+    pub fn release_waiting(&self) {
         self.push.shut_down();
+        self.changes.end();
+    }
+
+    /// Finishes what is being written and closes the store.
+    pub async fn stop(&self) {
+        self.release_waiting();
         self.reports.close().await;
         self.store.close().await;
     }
 
     pub(crate) fn changed(&self, desk: &DeskId) {
-        // Without subscribers there is nobody to tell.
-        let _ = self.changes.send(FleetChange { desk: desk.clone() });
+        self.changes.tell(desk);
     }
 }
 

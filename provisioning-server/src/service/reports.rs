@@ -8,16 +8,17 @@ use std::time::Duration;
 
 use carillon_schemas::DeskId;
 use carillon_schemas::status::{StatusAnswer, StatusReport};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::{FleetChange, Service, ServiceError, now};
+use super::changes::Changes;
+use super::{Service, ServiceError, now};
 use crate::fleet::standing::check_report;
 use crate::store::{Received, Store, StoreError};
 
 /// The most reports that wait to be written.
-pub const QUEUE: usize = 8_192;
+const QUEUE: usize = 8_192;
 /// The most reports in one transaction.
 const BATCH: usize = 2_048;
 /// The least time between two transactions.
@@ -37,7 +38,7 @@ struct Job {
 }
 
 impl ReportQueue {
-    pub(super) fn start(store: Arc<dyn Store>, changes: broadcast::Sender<FleetChange>) -> Self {
+    pub(super) fn start(store: Arc<dyn Store>, changes: Arc<Changes>) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let (stop, stopped) = oneshot::channel();
         Self {
@@ -100,7 +101,7 @@ impl Service {
 
 async fn write(
     store: Arc<dyn Store>,
-    changes: broadcast::Sender<FleetChange>,
+    changes: Arc<Changes>,
     mut receiver: mpsc::Receiver<Job>,
     mut stopped: oneshot::Receiver<()>,
 ) {
@@ -140,7 +141,7 @@ async fn write(
                     let _ = done.send(Ok(received));
                 }
                 for desk in desks {
-                    let _ = changes.send(FleetChange { desk });
+                    changes.tell(&desk);
                 }
             }
             Err(error) => {

@@ -13,7 +13,7 @@ use crate::store::{AdminToken, Scope};
 use crate::trust::bearer;
 
 /// The most admin tokens at once.
-pub const MAX_ADMIN_TOKENS: usize = 1_000;
+const MAX_ADMIN_TOKENS: usize = 1_000;
 
 /// A token made: the only moment that it is seen. No `Debug`.
 pub struct TokenMade {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use carillon_schemas::status::{AccountStatus, CallStatus, DeskEvent, Refusal};
 use carillon_schemas::{AccountId, DeskId, Generation, SipAddress, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Service, ServiceError};
@@ -11,7 +12,7 @@ use crate::fleet::{AuditEntry, Desk, DeskState, Spec, Standing, TicketRecord};
 use crate::store::{DeskRef, EVENTS_PER_DESK, FleetRecord, Totals};
 
 /// One desk in the list.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct DeskRow {
     /// Its identity.
     pub id: DeskId,
@@ -54,7 +55,7 @@ pub struct DeskRow {
 }
 
 /// One account of a desk.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct AccountRow {
     /// Its id.
     pub id: AccountId,
@@ -71,7 +72,7 @@ pub struct AccountRow {
 }
 
 /// All of one desk.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct DeskPage {
     /// As in the list.
     pub row: DeskRow,

@@ -1,6 +1,7 @@
 //! Records of who may administer: sessions and tokens, known by hash only.
 
 use carillon_schemas::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Row as _, query};
@@ -22,7 +23,7 @@ pub struct SessionRecord {
 }
 
 /// A token for the admin API.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AdminToken {
     /// A short public name.
     pub id: String,
@@ -39,7 +40,7 @@ pub struct AdminToken {
 }
 
 /// What a token may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// Look.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use carillon_schemas::status::{AccountState, DeskEvent, Level, StatusReport};
 use carillon_schemas::{DeskId, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Row as _, query};
@@ -29,7 +30,7 @@ pub enum Received {
 }
 
 /// Counts over the whole fleet.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Totals {
     /// Desks by state: pending, enrolled, revoked.
     pub desks: BTreeMap<&'static str, u64>,

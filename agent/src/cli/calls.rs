@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use carillon_schemas::AccountId;
 use carillon_schemas::status::{CallState, Direction};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::client::{Client, Events};
 use super::exit::{Exit, Failure};
@@ -116,7 +116,7 @@ fn wait_for_answer(id: u32, mut events: Events) -> Result<CallView, Failure> {
                     return Ok(call);
                 }
             }
-            "call_ended" if happening.data["call"]["id"] == Value::from(id) => {
+            "call_ended" if happening.data["call"]["id"] == id => {
                 let text = happening.data["text"].as_str().unwrap_or("it ended");
                 let word = happening.data["cause"].as_str().unwrap_or("ended");
                 let text = format!("call {id} was not answered: {}", plain(text));

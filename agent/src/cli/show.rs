@@ -44,6 +44,9 @@ pub(super) fn status(state: &Path, as_json: bool) -> Result<(), Failure> {
     for text in link_lines(&view.link) {
         line(&text);
     }
+    if let Some(error) = &view.link.agent_file_error {
+        line(&format!("yaml      {}", plain(error)));
+    }
     for actor in &agent.given_up {
         line(&format!(
             "given up  {actor} (see the log; 'carillon accounts restart' tries again)"
@@ -108,9 +111,6 @@ fn link_lines(link: &LinkView) -> Vec<String> {
             "refused   generation {generation}, {} ago: {reason}",
             ago(refused.at)
         ));
-    }
-    if let Some(error) = &link.agent_file_error {
-        lines.push(format!("yaml      {}", plain(error)));
     }
     lines
 }

@@ -1,7 +1,7 @@
 //! The actor of the link: owns the desk's identity at work, and what the agent is told to run.
 //!
 //! Only here do the server's configuration and `agent.yaml` meet, so that two changes at once cannot cross.
-//! How a poll is judged stands in [`poll`](super::poll).
+//! How a poll is judged stands in `poll`.
 
 use std::path::PathBuf;
 use std::time::Duration;

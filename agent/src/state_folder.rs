@@ -7,6 +7,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// The folders inside.
 const FOLDERS: [&str; 3] = ["config", "trust", "vault"];
@@ -119,6 +120,22 @@ impl StateFolder {
                 path: self.path.clone(),
             }),
             Err(fs::TryLockError::Error(e)) => Err(io_error("lock", &path, e)),
+        }
+    }
+
+    /// The same, with patience for one that was just killed and that the system has not buried yet. Blocks.
+    ///
+    /// # Errors
+    /// [`StateError::InUse`] when another process still has it after `patience`.
+    pub fn lock_within(&self, patience: Duration) -> Result<StateLock, StateError> {
+        let begun = Instant::now();
+        loop {
+            match self.lock() {
+                Err(StateError::InUse { .. }) if begun.elapsed() < patience => {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                other => return other,
+            }
         }
     }
 
@@ -363,6 +380,9 @@ mod tests {
         let (_temporary, folder) = folder();
         let lock = folder.lock().unwrap();
         assert!(matches!(folder.lock(), Err(StateError::InUse { .. })));
+        let begun = Instant::now();
+        let patience = Duration::from_millis(50);
+        assert!(folder.lock_within(patience).is_err() && begun.elapsed() >= patience);
         drop(lock);
         folder.lock().unwrap();
     }

@@ -1,6 +1,7 @@
 //! `run`: the agent itself, put together from its parts.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use carillon_schemas::identifier::hex;
 use tracing_subscriber::filter::Targets;
@@ -17,13 +18,15 @@ use crate::state_folder::{StateError, StateFolder};
 use crate::status::reporter::Boot;
 use crate::status::{self, Status};
 
+/// How long an agent that was killed may take to be gone.
+const PREDECESSOR: Duration = Duration::from_secs(1);
 /// The name of an installation that never enrolled.
 const INSTANCE: &str = "instance";
 
 pub(super) fn run(state: &Path, config: Option<PathBuf>) -> Result<(), Failure> {
     start_log()?;
     let folder = StateFolder::open(state).map_err(state_failure)?;
-    let _lock = folder.lock().map_err(state_failure)?;
+    let _lock = folder.lock_within(PREDECESSOR).map_err(state_failure)?;
     let agent_file = config.unwrap_or_else(|| folder.place("agent.yaml"));
     let identity = Identity::load(&folder);
     let enrolled = !matches!(identity, Ok(None));

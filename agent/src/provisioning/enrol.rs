@@ -129,19 +129,19 @@ pub async fn enrol(
         Err(_) if options.replace => None,
         other => other?,
     };
-    if let Some(present) = present {
+    if let Some(present) = &present {
         if present.ticket == mark {
             return Ok(Enrolled {
-                desk: present.desk,
-                name: present.name,
-                server: present.url,
+                desk: present.desk.clone(),
+                name: present.name.clone(),
+                server: present.url.clone(),
                 already: true,
             });
         }
         if !options.replace {
             return Err(EnrolError::AlreadyEnrolled {
-                desk: present.desk,
-                server: present.url,
+                desk: present.desk.clone(),
+                server: present.url.clone(),
             });
         }
     }
@@ -161,6 +161,9 @@ pub async fn enrol(
     };
     identity.store(folder)?;
     Pending::remove(folder)?;
+    if let Some(former) = present {
+        former.keys.forget(folder);
+    }
     Ok(Enrolled {
         desk: identity.desk,
         name: identity.name,
@@ -175,10 +178,14 @@ fn offered_keys(
     mark: &str,
     vault: Option<VaultKind>,
 ) -> Result<(PrivateKeys, KeyPlace), EnrolError> {
-    if let Some(pending) = Pending::load(folder, mark)
-        && let Ok(keys) = pending.keys.open(folder)
-    {
-        return Ok((keys, pending.keys));
+    match Pending::load(folder) {
+        Some(pending) if pending.ticket == mark => {
+            if let Ok(keys) = pending.keys.open(folder) {
+                return Ok((keys, pending.keys));
+            }
+        }
+        Some(other) => other.keys.forget(folder),
+        None => {}
     }
     let keys = PrivateKeys::generate()?;
     let place = KeyPlace::keep(&Vault::choose(folder, vault), &keys)?;

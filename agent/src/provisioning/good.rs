@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::keys::PrivateKeys;
 use super::trust::{MAX_ROOT_BYTES, Trust};
-use super::verify::{self, Verified};
+use super::verify::{self, RefusedWhy, Verified};
 use crate::state_folder::{StateError, StateFolder};
 
 const NEWEST: &str = "config/good-1.json";
@@ -106,10 +106,14 @@ fn load_one(
     let stored: Stored = serde_json::from_slice(&bytes).map_err(|e| e.to_string())?;
     let trust = Trust::stored(stored.root).map_err(|e| e.to_string())?;
     if trust.root().fleet != root.fleet {
-        return Err("it is of another fleet".into());
+        // Of the identity before this one.
+        return Ok(None);
     }
     let body = serde_json::to_vec(&stored.config).unwrap_or_default();
-    verify::stored_config(&body, trust.root(), desk, keys)
-        .map(Some)
-        .map_err(|e| e.to_string())
+    match verify::stored_config(&body, trust.root(), desk, keys) {
+        Ok(config) => Ok(Some(config)),
+        // Of the identity before this one: nothing is wrong with it.
+        Err(refused) if matches!(refused.why, RefusedWhy::OtherDesk { .. }) => Ok(None),
+        Err(refused) => Err(refused.to_string()),
+    }
 }

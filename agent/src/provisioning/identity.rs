@@ -106,12 +106,10 @@ impl Identity {
 }
 
 impl Pending {
-    /// The enrolment that was begun with this ticket; what cannot be read was not begun.
-    pub fn load(folder: &StateFolder, ticket: &str) -> Option<Self> {
+    /// The enrolment that was begun; what cannot be read was not.
+    pub fn load(folder: &StateFolder) -> Option<Self> {
         let bytes = folder.read(PENDING, MAX_BYTES).ok()??;
-        serde_json::from_slice::<Self>(&bytes)
-            .ok()
-            .filter(|pending| pending.ticket == ticket)
+        serde_json::from_slice(&bytes).ok()
     }
 
     /// Keeps it until the server has answered.
@@ -145,6 +143,13 @@ impl KeyPlace {
             name,
             public,
         })
+    }
+
+    /// Forgets keys that no server takes any more. That a locked keyring keeps them does no harm.
+    pub fn forget(&self, folder: &StateFolder) {
+        if let Err(error) = Vault::of_kind(folder, self.vault).remove(&self.name) {
+            tracing::warn!("former keys of this desk stay in the vault: {error}");
+        }
     }
 
     /// Takes the keys out of their vault.

@@ -2,12 +2,13 @@
 
 use std::sync::Mutex;
 
-use carillon_agent::provisioning::EnrolError;
+use carillon_agent::provisioning::enrol::{EnrolError, Options, enrol};
 use carillon_agent::provisioning::http::LinkError;
 use carillon_agent::provisioning::identity::Identity;
+use carillon_agent::vault::VaultKind;
 use carillon_schemas::Ticket;
 
-use crate::desk::{desk_id, enrol_with, enrolled, in_system, state, ticket};
+use crate::desk::{PATIENCE, desk_id, enrol_with, enrolled, in_system, state, ticket};
 use crate::forge::Fleet;
 use crate::server::{Manner, Reply, Server};
 
@@ -183,6 +184,16 @@ fn enrolment_that_lost_its_answer_offers_the_same_keys_again() {
         );
         let error = enrol_with(&folder, &other).await.unwrap_err();
         assert_eq!(error.word(), "already-enrolled");
+        let before = std::fs::read_dir(folder.place("vault")).unwrap().count();
+        let options = Options {
+            replace: true,
+            vault: Some(VaultKind::File),
+            patience: PATIENCE,
+            ..Options::default()
+        };
+        assert!(!enrol(&folder, &other, options).await.unwrap().already);
+        let after = std::fs::read_dir(folder.place("vault")).unwrap().count();
+        assert_eq!((before, after), (1, 1), "the former keys are gone");
     });
     let keys: Vec<_> = server
         .requests("/v1/enrol")
@@ -192,6 +203,6 @@ fn enrolment_that_lost_its_answer_offers_the_same_keys_again() {
             body["keys"].clone()
         })
         .collect();
-    assert_eq!(keys.len(), 2);
-    assert_eq!(keys[0], keys[1]);
+    assert_eq!(keys.len(), 3);
+    assert!(keys[0] == keys[1] && keys[1] != keys[2]);
 }

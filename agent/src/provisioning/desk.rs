@@ -34,6 +34,8 @@ pub(super) struct Desk {
     pub(super) running: Option<Verified>,
     /// The tag of what was refused last, which is not fetched again before the time.
     pub(super) refused: Option<RefusedTag>,
+    /// The last poll was answered. Until then the server is asked not to wait: an answer tells that it is there.
+    pub(super) in_contact: bool,
     pub(super) failures: Backoff,
     pub(super) refusals: Backoff,
     pub(super) hasty_answers: Backoff,
@@ -92,6 +94,7 @@ impl Desk {
             trust,
             running: loaded.config,
             refused: None,
+            in_contact: false,
             failures: Backoff::default(),
             refusals: Backoff::default(),
             hasty_answers: Backoff::default(),
@@ -128,8 +131,12 @@ impl Desk {
         }
     }
 
-    /// How long the server may wait: no longer than what was refused shall rest.
+    /// How long the server may wait: not at all before there is contact, and no longer than what was refused
+    /// shall rest.
     pub(super) fn wait(&self, configured: Duration) -> Duration {
+        if !self.in_contact {
+            return Duration::ZERO;
+        }
         match &self.refused {
             Some(refused) => configured
                 .min(refused.until.saturating_duration_since(Instant::now()))

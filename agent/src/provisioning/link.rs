@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use carillon_schemas::config::MAX_CONFIG_BYTES;
 use carillon_schemas::desk_token::{Claims, make};
-use carillon_schemas::enrolment::RotateKeys;
 use carillon_schemas::identifier::hex;
 use carillon_schemas::status::{StatusAnswer, StatusReport};
 use carillon_schemas::{DeskId, Envelope, Timestamp};
@@ -151,26 +150,6 @@ impl Link {
             let found = "no answer to a report";
             self.http.not_carillon(answer.status, found).into()
         })
-    }
-
-    /// Gives the server new keys of this desk.
-    ///
-    /// # Errors
-    /// When the server did not take them; the old ones then hold.
-    pub async fn rotate(&self, new: &PrivateKeys) -> Result<(), RequestError> {
-        let rotate = RotateKeys {
-            keys: new.public().clone(),
-            proof: new.proof(self.desk.as_str())?,
-        };
-        let body = serde_json::to_vec(&rotate).unwrap_or_default();
-        self.asked(MAX_ANSWER_BYTES, Duration::ZERO, || {
-            self.http
-                .post("/v1/desk/keys")
-                .header(CONTENT_TYPE, "application/json")
-                .body(body.clone())
-        })
-        .await
-        .map(drop)
     }
 
     /// The trust root of a version; `None` when the server has none.

@@ -19,7 +19,8 @@ const HASTY: Duration = Duration::from_secs(4);
 /// An answer under judgement.
 struct Turn {
     poll: Poll,
-    took: Duration,
+    /// It came sooner than the server was asked to wait, by far.
+    hasty: bool,
     /// Newer roots have been asked for on its account.
     roots_asked: bool,
 }
@@ -33,7 +34,8 @@ impl Provisioning {
         let asked = async move { link.poll(tag.as_deref(), wait).await };
         ctx.spawn(asked.into_actor(self).map(move |result, act, ctx| {
             if act.era == era {
-                act.polled(result, begun.elapsed(), ctx);
+                let hasty = begun.elapsed() < HASTY.min(wait);
+                act.polled(result, hasty, ctx);
             }
         }));
     }
@@ -48,19 +50,15 @@ impl Provisioning {
         });
     }
 
-    fn polled(
-        &mut self,
-        result: Result<Poll, RequestError>,
-        took: Duration,
-        ctx: &mut Context<Self>,
-    ) {
+    fn polled(&mut self, result: Result<Poll, RequestError>, hasty: bool, ctx: &mut Context<Self>) {
         let Some(desk) = &mut self.desk else { return };
+        desk.in_contact = result.is_ok();
         match result {
             Ok(poll) => {
                 desk.failures.reset();
                 let turn = Turn {
                     poll,
-                    took,
+                    hasty,
                     roots_asked: false,
                 };
                 self.judge(turn, ctx);
@@ -115,20 +113,19 @@ impl Provisioning {
             (Some(news), Some(Ok(config))) => {
                 let runs = self.desk.as_ref().is_some_and(|desk| desk.runs(&config));
                 if runs {
-                    return self.nothing_new(newest, turn.took, ctx);
+                    return self.nothing_new(newest, turn.hasty, ctx);
                 }
                 self.try_out(news, config, ctx);
             }
             (Some(news), Some(Err(refused))) => {
                 self.refuse(refused.generation, news.etag, refused.to_string(), ctx);
             }
-            _ => self.nothing_new(newest, turn.took, ctx),
+            _ => self.nothing_new(newest, turn.hasty, ctx),
         }
     }
 
-    fn nothing_new(&mut self, newest: Option<Freshness>, took: Duration, ctx: &mut Context<Self>) {
+    fn nothing_new(&mut self, newest: Option<Freshness>, hasty: bool, ctx: &mut Context<Self>) {
         let Some(desk) = &mut self.desk else { return };
-        let hasty = took < HASTY.min(self.poll_wait);
         let wait = if hasty {
             desk.hasty_answers.next(None)
         } else {

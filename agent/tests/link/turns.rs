@@ -162,6 +162,10 @@ fn what_is_published_runs_and_is_there_after_a_restart_without_the_server() {
         stage.runs(&desk, 2, "two").await;
         until("good", || stage.folder.place("config/good-2.json").exists()).await;
         assert!(desk.view().last_contact.is_some() && !desk.view().stale);
+        // Whether the server is there shows at once; only then it may wait.
+        let polls = stage.server.requests("/v1/desk/config");
+        assert_eq!(polls[0].header("prefer"), Some("wait=0"));
+        assert_eq!(polls[1].header("prefer"), Some("wait=240"));
         drop(desk);
         // Nothing in the state folder gives the password away.
         for name in [

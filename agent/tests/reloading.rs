@@ -1,4 +1,9 @@
 //! A configuration changes under a call: the call goes on, and what changed takes effect.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
 
 mod desk;
 

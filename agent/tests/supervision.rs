@@ -1,5 +1,10 @@
 //! An account's actor really panics: it comes back, the other account's call goes on, and beyond the
 //! intensity it stays down.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
 
 mod desk;
 

@@ -17,9 +17,6 @@ use crate::supervision::install_panic_hook;
 const WAITING_STACK: usize = 256 * 1024;
 /// How long such a thread is kept for the next question.
 const WAITING_KEPT: Duration = Duration::from_secs(1);
-/// How long the end waits for such threads: a recording may still be written.
-const FAREWELL: Duration = Duration::from_millis(150);
-
 /// Runs an agent until it is told to shut down, by command or by SIGTERM, SIGINT (Ctrl-C).
 ///
 /// `make` is called inside the runtime.
@@ -36,16 +33,10 @@ pub fn run(make: impl FnOnce() -> Agent) -> Result<(), SystemError> {
         .max_blocking_threads(16)
         .build()
         .map_err(SystemError::Runtime)?;
-    // The system holds on to its runtime; this one lives as long as the process.
+    // Never dropped: a runtime that ends waits for its threads, and the resolver may hold one for half a
+    // minute. The end of the process waits for nobody.
     let runtime: &'static tokio::runtime::Runtime = Box::leak(Box::new(runtime));
-    let system = actix_rt::System::with_tokio_rt(|| runtime);
-    let result = system.block_on(live(make));
-    drop(system);
-    let farewell = std::time::Instant::now();
-    while runtime.metrics().num_alive_tasks() > 0 && farewell.elapsed() < FAREWELL {
-        runtime.block_on(tokio::time::sleep(Duration::from_millis(5)));
-    }
-    result
+    actix_rt::System::with_tokio_rt(|| runtime).block_on(live(make))
 }
 
 async fn live(make: impl FnOnce() -> Agent) -> Result<(), SystemError> {

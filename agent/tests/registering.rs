@@ -1,0 +1,158 @@
+//! An account registers, goes with its credentials and its registrar, and takes its registration back.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+mod desk;
+#[path = "desk/registrar.rs"]
+mod registrar;
+
+use std::time::Duration;
+
+use carillon_agent::command::{AnswerCall, HangupCall, PlaceCall, Shutdown};
+use carillon_agent::event::AgentEvent;
+use carillon_agent::running::RunningAccount;
+use carillon_schemas::Secret;
+use carillon_schemas::status::{AccountState, CallState};
+use desk::{Desk, account, config, free_port, in_system, peer_account};
+use registrar::Registrar;
+
+fn registering(registrar: &Registrar) -> RunningAccount {
+    account(serde_json::json!({
+        "id": "main",
+        "address": "sip:1001@pbx.example.org",
+        "registrar": registrar.address.to_string(),
+        "outbound_proxy": registrar.address.to_string(),
+        "password": "first",
+        "register_expires": 600,
+    }))
+}
+
+async fn registered(desk: &mut Desk) {
+    desk.wait("the registration", |event| match event {
+        AgentEvent::AccountChanged(status) if status.state == AccountState::Registered => Some(()),
+        _ => None,
+    })
+    .await;
+}
+
+#[test]
+fn it_registers_anew_with_new_credentials_and_leaves_when_the_agent_does() {
+    in_system(async {
+        let mut registrar = Registrar::new().await;
+        let mut settings = config(vec![registering(&registrar)], "null", "null");
+        let mut a = Desk::new(settings.clone()).await;
+        let first = registrar.next().await;
+        assert_eq!(first.expires, 600);
+        assert!(first.contact.contains("127.0.0.1"), "{}", first.contact);
+        assert!(first.contact.contains("+sip.instance"), "{}", first.contact);
+        registered(&mut a).await;
+
+        settings.accounts[0].config.password = Some(Secret::new("second".into()).unwrap());
+        a.apply(settings).await.unwrap();
+        let second = registrar.next().await;
+        assert_eq!((second.expires, second.contact), (600, first.contact));
+
+        a.agent.send(Shutdown).await.unwrap();
+        assert_eq!(registrar.next().await.expires, 0);
+    });
+}
+
+#[test]
+fn another_registrar_takes_over_at_once_and_the_call_lives() {
+    in_system(async {
+        let (mut old, mut new) = (Registrar::new().await, Registrar::new().await);
+        let mut settings = config(vec![registering(&old)], "null", "null");
+        // Calls shall go straight to the peer.
+        settings.accounts[0].config.outbound_proxy = None;
+        let mut a = Desk::new(settings.clone()).await;
+        assert_eq!(old.next().await.expires, 600);
+        registered(&mut a).await;
+        let port = free_port();
+        let mut b = Desk::new(config(vec![peer_account("bob", port)], "null", "null")).await;
+        let place = PlaceCall {
+            account: None,
+            target: format!("bob@127.0.0.1:{port}"),
+        };
+        let call = a.agent.send(place).await.unwrap().unwrap();
+        b.wait_call(CallState::Ringing).await;
+        b.agent
+            .send(AnswerCall { call: None })
+            .await
+            .unwrap()
+            .unwrap();
+        a.wait_call(CallState::Established).await;
+
+        settings.accounts[0].config.registrar = Some(new.address.to_string());
+        a.apply(settings).await.unwrap();
+        assert_eq!(
+            old.next().await.expires,
+            0,
+            "the old registration is taken back"
+        );
+        assert_eq!(new.next().await.expires, 600);
+        registered(&mut a).await;
+        let received = |count| {
+            move |call: &carillon_agent::view::CallView| {
+                call.media
+                    .is_some_and(|media| media.packets_received >= count)
+            }
+        };
+        let before = a.wait_counters(call.id, received(1)).await.media.unwrap();
+        let after = a
+            .wait_counters(call.id, received(before.packets_received + 25))
+            .await;
+        assert_eq!(after.media.unwrap().packets_lost, 0);
+        // The successor calls while its predecessor still talks.
+        a.call("main", &format!("bob@127.0.0.1:{port}"))
+            .await
+            .unwrap();
+        b.wait_call(CallState::Ringing).await;
+        a.agent
+            .send(HangupCall { call: None })
+            .await
+            .unwrap()
+            .unwrap();
+        for _ in 0..2 {
+            b.wait("an end", |event| {
+                matches!(event, AgentEvent::CallEnded { .. }).then_some(())
+            })
+            .await;
+        }
+        assert_eq!(
+            a.view().await.accounts[0].status.state,
+            AccountState::Registered
+        );
+    });
+}
+
+#[test]
+fn a_registrar_that_is_silent_holds_up_neither_change_nor_departure() {
+    in_system(async {
+        let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let mut alive = Registrar::new().await;
+        let mut settings = config(vec![registering(&alive)], "null", "null");
+        let here = silent.local_addr().unwrap().to_string();
+        settings.accounts[0].config.registrar = Some(here.clone());
+        settings.accounts[0].config.outbound_proxy = Some(here);
+        let mut a = Desk::new(settings.clone()).await;
+        settings.accounts[0] = registering(&alive);
+        a.apply(settings.clone()).await.unwrap();
+        assert_eq!(alive.next().await.expires, 600);
+        registered(&mut a).await;
+        settings.accounts[0].config.enabled = false;
+        a.apply(settings).await.unwrap();
+        assert_eq!(alive.next().await.expires, 0);
+        a.agent.send(Shutdown).await.unwrap();
+        let gone = async {
+            while a.agent.connected() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), gone)
+            .await
+            .unwrap();
+    });
+}

@@ -37,7 +37,7 @@ pub enum Taken {
     /// Laid over what was there.
     News {
         /// The standing now.
-        standing: Standing,
+        standing: Box<Standing>,
         /// A section was never seen: the next report shall hold all.
         send_all: bool,
     },
@@ -78,7 +78,10 @@ impl Standing {
             || standing.config.is_none()
             || standing.accounts.is_none()
             || standing.calls.is_none();
-        Taken::News { standing, send_all }
+        Taken::News {
+            standing: Box::new(standing),
+            send_all,
+        }
     }
 
     /// One account's report.
@@ -200,7 +203,7 @@ mod tests {
 
     fn news(taken: Taken) -> (Standing, bool) {
         match taken {
-            Taken::News { standing, send_all } => (standing, send_all),
+            Taken::News { standing, send_all } => (*standing, send_all),
             Taken::Old => panic!("the report was dropped"),
         }
     }

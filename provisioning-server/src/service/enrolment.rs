@@ -53,10 +53,10 @@ impl Service {
             });
         };
         let result = self.try_enrol(request, from).await;
-        if let Err(error) = &result {
-            if error.problem().status < 500 {
-                self.enrolment_failures.failed(&key, Instant::now());
-            }
+        if let Err(error) = &result
+            && !error.is_internal()
+        {
+            self.enrolment_failures.failed(&key, Instant::now());
         }
         result
     }

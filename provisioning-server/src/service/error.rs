@@ -166,6 +166,15 @@ impl ServiceError {
         }
     }
 
+    /// Whether the server failed, not the one who asked.
+    pub fn is_internal(&self) -> bool {
+        match self {
+            Self::Store(error) => !matches!(error, StoreError::NameTaken(_) | StoreError::Conflict),
+            Self::NotInitialised | Self::OtherDirector | Self::Trust(_) => true,
+            _ => false,
+        }
+    }
+
     /// Seconds for `Retry-After`, where waiting helps.
     pub fn retry_after(&self) -> Option<u64> {
         match self {

@@ -71,7 +71,7 @@ pub(super) async fn take(
         let place = standings.entry(desk.clone()).or_default();
         match Standing::take(place.clone(), &report, now) {
             Taken::News { standing, send_all } => {
-                *place = Some(standing);
+                *place = Some(*standing);
                 events.entry(desk).or_default().extend(report.events);
                 received.push(Received::Taken { send_all });
             }

@@ -205,11 +205,10 @@ impl Store for SqliteStore {
     fn token<'a>(&'a self, hash: &'a str, now: Timestamp) -> Work<'a, Option<AdminToken>> {
         Box::pin(async move {
             let token = people::token(&mut *self.reading.acquire().await?, hash, now).await?;
-            if let Some(token) = &token {
-                if token.last_used.is_none_or(|at| now.0 >= at.0 + 60) {
-                    people::touch_token(&mut *self.writing.acquire().await?, &token.id, now)
-                        .await?;
-                }
+            if let Some(token) = &token
+                && token.last_used.is_none_or(|at| now.0 >= at.0 + 60)
+            {
+                people::touch_token(&mut *self.writing.acquire().await?, &token.id, now).await?;
             }
             Ok(token)
         })

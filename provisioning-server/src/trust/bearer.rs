@@ -16,7 +16,7 @@ use super::{TrustError, random};
 /// When the random generator fails.
 pub fn new_secret() -> Result<Zeroizing<String>, TrustError> {
     let bytes = Zeroizing::new(random::<32>()?);
-    Ok(Zeroizing::new(URL_SAFE_NO_PAD.encode(&*bytes)))
+    Ok(Zeroizing::new(URL_SAFE_NO_PAD.encode(*bytes)))
 }
 
 /// What the store keeps of a secret.

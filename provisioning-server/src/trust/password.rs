@@ -38,7 +38,7 @@ pub fn matches(password: &str, hash: &str) -> bool {
 /// When the random generator fails.
 pub fn generate() -> Result<Zeroizing<String>, TrustError> {
     let bytes = Zeroizing::new(random::<15>()?);
-    Ok(Zeroizing::new(URL_SAFE_NO_PAD.encode(&*bytes)))
+    Ok(Zeroizing::new(URL_SAFE_NO_PAD.encode(*bytes)))
 }
 
 #[cfg(test)]

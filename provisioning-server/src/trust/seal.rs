@@ -48,7 +48,7 @@ mod tests {
     /// The agent opens with another implementation; the two must agree to the byte.
     #[test]
     fn another_implementation_opens_it_in_its_context_only() {
-        let (private, public) = DhP256HkdfSha256::gen_keypair().unwrap();
+        let (private, public) = DhP256HkdfSha256::gen_keypair();
         let desk: DeskId = "0123456789abcdef0123456789abcdef".parse().unwrap();
         let account: AccountId = "main".parse().unwrap();
         let sealed = seal(

@@ -22,7 +22,7 @@ impl Vault {
     /// When the file is there already or cannot be written.
     pub fn create(path: &Path) -> Result<Self, TrustError> {
         let key = Zeroizing::new(random::<32>()?);
-        let text = Zeroizing::new(format!("{}\n", STANDARD.encode(&*key)));
+        let text = Zeroizing::new(format!("{}\n", STANDARD.encode(*key)));
         key_file::write_new(path, text.as_bytes())?;
         Self::of(&*key)
     }

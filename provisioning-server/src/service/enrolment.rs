@@ -141,6 +141,44 @@ impl Service {
             .ticket(&bearer::hash(&request.token))
             .await?
             .ok_or(ServiceError::TicketUnknown)?;
+        let result = self.enrol_with(&ticket, request, from).await;
+        if let Err(error) = &result
+            && !error.is_internal()
+        {
+            self.note_refusal(&ticket, request, from, error).await?;
+        }
+        result
+    }
+
+    /// Writes a refusal down. Only the holder of a ticket that was once good gets here, no stranger with a guess.
+    async fn note_refusal(
+        &self,
+        ticket: &TicketRecord,
+        request: &EnrolRequest,
+        from: Option<IpAddr>,
+        error: &ServiceError,
+    ) -> Result<(), ServiceError> {
+        self.commit(Commit {
+            at: now(),
+            audit: vec![AuditDraft {
+                actor: ticket_actor(ticket, from),
+                action: "enrolment_refused",
+                target: ticket.id.clone(),
+                detail: json!({
+                    "reason": error.problem().word(), "host": host_info(&request.host),
+                }),
+            }],
+            ..Commit::default()
+        })
+        .await
+    }
+
+    async fn enrol_with(
+        &self,
+        ticket: &TicketRecord,
+        request: &EnrolRequest,
+        from: Option<IpAddr>,
+    ) -> Result<Enrolled, ServiceError> {
         check_proof(&request.keys, &request.token, &request.proof)?;
         let keys_hash = bearer::hash(&format!(
             "{}\n{}",
@@ -150,8 +188,8 @@ impl Service {
             if let Some(id) = self.store.ticket_use(&ticket.id, &keys_hash).await? {
                 return self.enrolled_before(&id, &request.keys).await;
             }
-            ticket.usable(now()).map_err(|why| refusal(&ticket, why))?;
-            let done = self.enrol_once(request, &ticket, &keys_hash, from).await;
+            ticket.usable(now()).map_err(|why| refusal(ticket, why))?;
+            let done = self.enrol_once(request, ticket, &keys_hash, from).await;
             match done {
                 Err(ServiceError::Store(StoreError::Conflict | StoreError::NameTaken(_))) => {}
                 // Another enrolment took the last use, perhaps this very one in a second copy.
@@ -160,9 +198,9 @@ impl Service {
                     return match used {
                         Some(id) => self.enrolled_before(&id, &request.keys).await,
                         None if now() >= ticket.expires => {
-                            Err(refusal(&ticket, TicketRefusal::Expired))
+                            Err(refusal(ticket, TicketRefusal::Expired))
                         }
-                        None => Err(refusal(&ticket, TicketRefusal::UsedUp)),
+                        None => Err(refusal(ticket, TicketRefusal::UsedUp)),
                     };
                 }
                 other => return other,
@@ -253,10 +291,7 @@ impl Service {
                 (id, published(at, generation)),
             ],
             audit: vec![AuditDraft {
-                actor: Actor {
-                    name: format!("ticket:{}", ticket.id),
-                    address: from.map(|a| a.to_string()),
-                },
+                actor: ticket_actor(ticket, from),
                 action: "desk_enrolled",
                 target: name,
                 detail,
@@ -308,6 +343,13 @@ impl Service {
             return Ok(name);
         }
         Ok(format!("{name}-{}", bearer::new_name()?))
+    }
+}
+
+fn ticket_actor(ticket: &TicketRecord, from: Option<IpAddr>) -> Actor {
+    Actor {
+        name: format!("ticket:{}", ticket.id),
+        address: from.map(|address| address.to_string()),
     }
 }
 

@@ -8,7 +8,8 @@ use carillon_schemas::Timestamp;
 use zeroize::Zeroizing;
 
 use super::{Service, ServiceError, now};
-use crate::store::SessionRecord;
+use crate::fleet::{Actor, AuditDraft};
+use crate::store::{Commit, SessionRecord};
 use crate::trust::{bearer, password, throttle};
 
 /// How long a session holds.
@@ -94,6 +95,7 @@ impl Service {
             for key in &keys {
                 self.sign_in_failures.failed(key, Instant::now());
             }
+            tracing::warn!(%from, "a sign-in failed");
             return Err(SignInError::Wrong);
         }
         let cookie = bearer::new_secret().map_err(ServiceError::from)?;
@@ -103,6 +105,20 @@ impl Service {
             csrf: csrf.to_string(),
             expires: now().after(SESSION_LIFE),
         };
+        self.commit(Commit {
+            at: now(),
+            audit: vec![AuditDraft {
+                actor: Actor {
+                    name: format!("admin:{user}"),
+                    address: Some(from.to_string()),
+                },
+                action: "signed_in",
+                target: user.to_owned(),
+                detail: serde_json::Value::Null,
+            }],
+            ..Commit::default()
+        })
+        .await?;
         self.store
             .open_session(SessionRecord {
                 hash: bearer::hash(&cookie),

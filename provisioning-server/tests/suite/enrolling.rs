@@ -113,6 +113,21 @@ async fn unknown_expired_and_unproved_each_have_their_own_word() {
         (StatusCode::FORBIDDEN, "ticket-expired")
     );
     assert!(!refused.to_string().contains(ticket.token()));
+    let log = lab.admin(Method::GET, "audit", None).await;
+    let noted: Vec<_> = log
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|entry| entry["action"] == "enrolment_refused")
+        .map(|entry| entry["detail"].as_str().unwrap())
+        .collect();
+    assert_eq!(noted.len(), 3, "{noted:?}");
+    for (detail, reason) in noted.iter().zip(["proof-bad", "key-bad", "ticket-expired"]) {
+        assert!(
+            detail.contains(reason) && detail.contains("host-1"),
+            "{detail}"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -120,6 +120,15 @@ pub struct InjectPanic {
     pub account: AccountId,
 }
 
+/// Make a call's actor panic.
+#[cfg(feature = "panic-injection")]
+#[derive(Message, Clone, Debug)]
+#[rtype(result = "Result<(), CommandError>")]
+pub struct InjectCallPanic {
+    /// Which.
+    pub call: u32,
+}
+
 /// Why a command was not carried out.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {

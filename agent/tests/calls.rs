@@ -142,6 +142,31 @@ fn a_caller_gives_up_and_a_callee_declines() {
 }
 
 #[test]
+fn an_account_has_no_more_calls_than_it_may() {
+    in_system(async {
+        let (port_a, port_b) = (free_port(), free_port());
+        let mut alice = peer_account("alice", port_a);
+        alice.config.max_calls = 2;
+        let mut bob = peer_account("bob", port_b);
+        bob.config.max_calls = 1;
+        let mut a = Desk::new(config(vec![alice], "null", "null")).await;
+        let mut b = Desk::new(config(vec![bob], "null", "null")).await;
+        let target = format!("bob@127.0.0.1:{port_b}");
+        a.call("alice", &target).await.unwrap();
+        b.wait_call(CallState::Ringing).await;
+        let second = a.call("alice", &target).await.unwrap();
+        assert_eq!(a.wait("busy", ended).await, (second.id, CallCause::Busy));
+        assert_eq!(b.view().await.calls.len(), 1);
+        // One that is refused leaves its place at once.
+        let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let silent = format!("x@{}", silent.local_addr().unwrap());
+        a.call("alice", &silent).await.unwrap();
+        let error = a.call("alice", &target).await.unwrap_err();
+        assert_eq!(error.word(), "busy");
+    });
+}
+
+#[test]
 fn what_cannot_be_done_is_said_with_a_word() {
     in_system(async {
         let port = free_port();

@@ -8,7 +8,7 @@
 
 mod desk;
 
-use carillon_agent::command::{AnswerCall, InjectPanic, RestartAccount};
+use carillon_agent::command::{AnswerCall, InjectCallPanic, InjectPanic, RestartAccount};
 use carillon_agent::event::{AgentEvent, CallCause};
 use carillon_schemas::status::{AccountState, CallState};
 use desk::{Desk, config, free_port, in_system, peer_account};
@@ -106,6 +106,41 @@ fn a_panic_in_one_account_leaves_the_other_accounts_call_alone() {
             .unwrap();
         let ringing = a.wait_call(CallState::Ringing).await;
         assert_eq!(ringing.account.as_str(), "one");
+    });
+}
+
+#[test]
+fn a_panic_in_a_call_ends_that_call_on_both_sides_and_nothing_else() {
+    in_system(async {
+        let ports = [free_port(), free_port()];
+        let mut a = Desk::new(config(vec![peer_account("one", ports[0])], "null", "null")).await;
+        let mut b = Desk::new(config(vec![peer_account("uno", ports[1])], "null", "null")).await;
+        let (first, _) = talking(&mut a, "one", &mut b, "uno", ports[1]).await;
+        let (second, second_at_b) = talking(&mut a, "one", &mut b, "uno", ports[1]).await;
+        let inject = InjectCallPanic { call: first };
+        a.agent.send(inject).await.unwrap().unwrap();
+        let ended = |event: &AgentEvent| match event {
+            AgentEvent::CallEnded { view, cause, text } => Some((view.id, *cause, text.clone())),
+            _ => None,
+        };
+        let (id, cause, text) = a.wait("the end", ended).await;
+        assert_eq!((id, cause), (first, CallCause::ActorFailed));
+        assert!(text.contains("panic injected into call"), "{text}");
+        // The account still has the dialog and says good-bye.
+        let (id, cause, _) = b.wait("the end", ended).await;
+        assert_eq!(cause, CallCause::HungUpThere);
+        assert_ne!(id, second_at_b);
+        let view = a.view().await;
+        assert_eq!(view.restarts, 0);
+        assert_eq!(
+            view.calls.iter().map(|c| c.id).collect::<Vec<_>>(),
+            [second]
+        );
+        a.wait_counters(second, |call| {
+            call.media
+                .is_some_and(|m| m.packets_received > 25 && m.packets_lost == 0)
+        })
+        .await;
     });
 }
 

@@ -172,3 +172,111 @@ impl Handler<Subscribe> for Agent {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix::{Actor, ActorContext};
+    use tokio::sync::mpsc;
+
+    /// Takes nothing until it is told to.
+    struct Slow {
+        heard: mpsc::UnboundedSender<AgentEvent>,
+        begin: Option<tokio::sync::oneshot::Receiver<()>>,
+    }
+
+    impl Actor for Slow {
+        type Context = Context<Self>;
+
+        fn started(&mut self, ctx: &mut Context<Self>) {
+            ctx.set_mailbox_capacity(4);
+            if let Some(begin) = self.begin.take() {
+                let begin = async { begin.await.unwrap_or(()) };
+                ctx.wait(actix::WrapFuture::into_actor(begin, self));
+            }
+        }
+    }
+
+    impl Handler<AgentEvent> for Slow {
+        type Result = ();
+
+        fn handle(&mut self, event: AgentEvent, ctx: &mut Context<Self>) {
+            if event == AgentEvent::ShuttingDown {
+                ctx.stop();
+            }
+            self.heard.send(event).unwrap();
+        }
+    }
+
+    fn warning(number: u32) -> AgentEvent {
+        AgentEvent::ConfigWarning {
+            text: number.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_slow_subscriber_misses_events_and_learns_how_many() {
+        actix_rt::System::new().block_on(async {
+            let (heard, mut events) = mpsc::unbounded_channel();
+            let (begin, wait) = tokio::sync::oneshot::channel();
+            let slow = Slow {
+                heard,
+                begin: Some(wait),
+            }
+            .start();
+            tokio::task::yield_now().await;
+            let agent = Agent::new("test", Vec::new()).start();
+            let listen = Subscribe(slow.clone().recipient());
+            agent.send(listen).await.unwrap();
+            for number in 0..100 {
+                agent.send(warning(number)).await.unwrap();
+            }
+            begin.send(()).unwrap();
+            let (mut got, mut missed) = (0, 0);
+            while got + missed < 100 {
+                match events.recv().await.unwrap() {
+                    AgentEvent::EventsMissed { count } => missed += count,
+                    _ => got += 1,
+                }
+            }
+            assert_eq!(got + missed, 100);
+            assert!(got < 20, "{got} waited in a mailbox for 4");
+            assert!(missed > 0);
+        });
+    }
+
+    #[test]
+    fn subscribers_are_counted_and_the_dead_make_room() {
+        actix_rt::System::new().block_on(async {
+            let (heard, mut events) = mpsc::unbounded_channel();
+            let slow = |heard| Slow { heard, begin: None }.start();
+            let agent = Agent::new("test", Vec::new()).start();
+            let first = slow(heard.clone());
+            agent.do_send(Subscribe(first.clone().recipient()));
+            let kept: Vec<_> = (1..MAX_SUBSCRIBERS + 10)
+                .map(|_| slow(heard.clone()))
+                .collect();
+            for subscriber in &kept {
+                agent
+                    .send(Subscribe(subscriber.clone().recipient()))
+                    .await
+                    .unwrap();
+            }
+            agent.send(warning(1)).await.unwrap();
+            for _ in 0..MAX_SUBSCRIBERS {
+                events.recv().await.unwrap();
+            }
+            tokio::task::yield_now().await;
+            assert!(events.try_recv().is_err(), "one too many was told");
+            first.send(AgentEvent::ShuttingDown).await.unwrap();
+            events.recv().await.unwrap();
+            let late = slow(heard);
+            agent.send(Subscribe(late.recipient())).await.unwrap();
+            agent.send(warning(2)).await.unwrap();
+            // Those that remained, and the late one in the room that was made.
+            for _ in 0..MAX_SUBSCRIBERS {
+                events.recv().await.unwrap();
+            }
+        });
+    }
+}

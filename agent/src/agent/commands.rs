@@ -284,3 +284,20 @@ impl Handler<crate::command::InjectPanic> for Agent {
         Ok(())
     }
 }
+
+#[cfg(feature = "panic-injection")]
+impl Handler<crate::command::InjectCallPanic> for Agent {
+    type Result = Result<(), CommandError>;
+
+    fn handle(
+        &mut self,
+        inject: crate::command::InjectCallPanic,
+        _: &mut Context<Self>,
+    ) -> Self::Result {
+        let call = inject.call;
+        let entry = self.calls.get(&call);
+        let entry = entry.ok_or(CommandError::NoSuchCall { call })?;
+        entry.call.do_send(crate::call::Panic);
+        Ok(())
+    }
+}

@@ -52,3 +52,9 @@ pub(crate) struct SoundFailed {
     pub(crate) number: u32,
     pub(crate) why: String,
 }
+
+/// Panic.
+#[cfg(feature = "panic-injection")]
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Panic;

@@ -24,6 +24,8 @@ use crate::command::CommandError;
 use crate::event::AgentEvent;
 use crate::view::{CallView, MediaView};
 
+#[cfg(feature = "panic-injection")]
+pub(crate) use messages::Panic;
 pub(crate) use messages::{Agreed, End, PressKeys, QueryCall, Ringing, SoundFailed, TakeSound};
 pub use settings::CallSettings;
 pub(crate) use sound::Sound;
@@ -284,6 +286,15 @@ impl Handler<Heard> for Call {
             MediaEvent::Failed { reason } => self.sound_failed(reason),
             _ => {}
         }
+    }
+}
+
+#[cfg(feature = "panic-injection")]
+impl Handler<Panic> for Call {
+    type Result = ();
+
+    fn handle(&mut self, _: Panic, _: &mut Context<Self>) {
+        panic!("panic injected into call {}", self.view.id);
     }
 }
 

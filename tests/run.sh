@@ -37,7 +37,7 @@ count() {
 # suite NAME KIND COMMAND… : KIND 'harness' is counted test by test, 'one' as one test.
 suite() {
     local name=$1 kind=$2 began=$SECONDS code; shift 2
-    echo "## $name: $*"
+    echo "## $name"
     "$@" 2>&1 | tee "$log"
     code=${PIPESTATUS[0]}
     if [ "$kind" = harness ]; then
@@ -55,13 +55,35 @@ wants() { [[ $wanted == *" $1 "* ]]; }
 echo "Real parts:"
 "${root}/tests/parts.sh"
 
+# One build of all tests, with one choice of features: what clippy checked and what follows share it.
+suite "build of all tests" one cargo test --quiet --workspace --all-features --no-run || { echo "total: 0 passed, 1 failed"; exit 1; }
+binaries=$(cargo test --quiet --workspace --all-features --no-run --message-format=json 2>/dev/null |
+    jq -r 'select(.profile.test == true and .executable != null)
+           | [(.manifest_path | rtrimstr("/Cargo.toml")), .target.name, .target.kind[0], .executable] | @tsv')
+
+# Runs test binaries where cargo would: those of carillon-tests by name, or all but those.
+run_binaries() {
+    local folder name kind executable chosen
+    while IFS=$'\t' read -r folder name kind executable; do
+        chosen=no
+        if [ "$folder" = "$root/tests" ] && [ "$kind" = test ]; then
+            [[ " $* " == *" $name "* ]] && chosen=yes
+        elif [ "$1" = all-units ]; then
+            chosen=yes
+        fi
+        [ $chosen = yes ] || continue
+        suite "$(basename "$folder"): $name" harness in_folder "$folder" "$executable" "${harness_args[@]}"
+    done <<<"$binaries"
+}
+in_folder() { (cd "$1" && shift && "$@"); }
+harness_args=(--quiet)
+
 if wants units; then
-    suite "unit tests" harness cargo test --quiet --workspace --exclude carillon-tests --all-features
-    suite "unit tests of the lab" harness cargo test --quiet -p carillon-tests --all-features --lib --bins
-    suite "house rules and documents" harness cargo test --quiet -p carillon-tests --all-features --test house --test docs
+    run_binaries all-units house docs
+    suite "examples in the documentation" harness cargo test --quiet --workspace --all-features --doc
 fi
 if wants lab; then
-    suite "the lab on peers alone" harness cargo test --quiet -p carillon-tests --all-features --test lab
+    run_binaries lab
 fi
 if wants e2e || wants fleet || wants bench || wants demo; then
     # One package at a time: features asked for by one must not grow the other.
@@ -71,19 +93,19 @@ if wants e2e || wants fleet || wants bench || wants demo; then
     export CARILLON_BIN_DIR=$target/release
 fi
 if wants e2e; then
-    suite "agent with panic injection" one \
-        cargo build --quiet -p carillon-agent --all-features --target-dir "$target/panic-injection"
-    export CARILLON_INJECTION_BIN_DIR=$target/panic-injection/debug
-    suites=()
-    for file in tests/tests/*.rs; do
-        name=$(basename "$file" .rs)
-        case $name in lab | house | docs | fleet) ;; *) suites+=(--test "$name") ;; esac
+    suite "build of the agent with panic injection" one cargo build --quiet --workspace --all-features --bin carillon
+    export CARILLON_INJECTION_BIN_DIR=$target/debug
+    end_to_end=()
+    for file in tests/tests/*.rs tests/tests/*/main.rs; do
+        name=${file#tests/tests/}; name=${name%/main.rs}; name=${name%.rs}
+        case $name in lab | house | docs | fleet) ;; *) end_to_end+=("$name") ;; esac
     done
-    suite "end to end" harness cargo test --quiet --no-fail-fast -p carillon-tests --all-features "${suites[@]}"
+    run_binaries "${end_to_end[@]}"
 fi
 if wants fleet; then
     suite "release build: simulator" one cargo build --quiet --release -p carillon-tests --bin carillon-fleet
-    suite "1,000 desks" harness cargo test --quiet -p carillon-tests --all-features --test fleet -- --nocapture
+    harness_args=(--quiet --nocapture)
+    run_binaries fleet
 fi
 if wants bench; then
     suite "benchmark, short" one tests/bench/run.sh --short

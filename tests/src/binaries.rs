@@ -23,13 +23,11 @@ pub fn agent() -> Outcome<PathBuf> {
 /// # Errors
 /// [`Fault::Missing`] with the build command.
 pub fn agent_with_injection() -> Outcome<PathBuf> {
-    let folder = std::env::var_os("CARILLON_INJECTION_BIN_DIR").map_or_else(
-        || workspace().join("target/panic-injection/debug"),
-        PathBuf::from,
-    );
+    let folder = std::env::var_os("CARILLON_INJECTION_BIN_DIR")
+        .map_or_else(|| workspace().join("target/debug"), PathBuf::from);
     existing(
         folder.join("carillon"),
-        "cargo build -p carillon-agent --features panic-injection --target-dir target/panic-injection",
+        "cargo build -p carillon-agent --features panic-injection",
     )
 }
 

@@ -1,5 +1,7 @@
 //! A desk: `carillon` with a state folder of its own, driven by its own command line.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -235,6 +237,33 @@ impl Desk {
     pub fn call_state(&self) -> Outcome<Option<String>> {
         let status = self.status()?;
         Ok(status["calls"][0]["state"].as_str().map(str::to_owned))
+    }
+
+    /// Asks its local API, with the token of the state folder: for what no verb does.
+    ///
+    /// # Errors
+    /// [`Fault::Refused`] with the answer when it is none of success.
+    pub fn post(&self, path: &str) -> Outcome<()> {
+        let fault = |e| Fault::system(format!("ask the agent: POST {path}"), e);
+        let file = std::fs::read_to_string(self.state().join("control.json")).map_err(fault)?;
+        let control: Value = serde_json::from_str(&file).unwrap_or_default();
+        let text = |key: &str| control[key].as_str().unwrap_or_default().to_owned();
+        let mut stream = TcpStream::connect(text("address")).map_err(fault)?;
+        stream
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .map_err(fault)?;
+        let request = format!(
+            "POST {path} HTTP/1.0\r\nHost: {}\r\nAuthorization: Bearer {}\r\nContent-Length: 0\r\n\r\n",
+            text("address"),
+            text("token")
+        );
+        stream.write_all(request.as_bytes()).map_err(fault)?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).map_err(fault)?;
+        match answer.split_whitespace().nth(1) {
+            Some(code) if code.starts_with('2') => Ok(()),
+            _ => Err(Fault::refused("the agent", path, answer)),
+        }
     }
 
     /// Waits until its first call is in this state.

@@ -21,7 +21,7 @@ pub struct Server {
     folder: TempDir,
     program: PathBuf,
     port: u16,
-    first_words: String,
+    founded: Value,
 }
 
 impl Server {
@@ -37,9 +37,15 @@ impl Server {
             folder,
             program: binaries::server()?,
             port: ports::free()?,
-            first_words: String::new(),
+            founded: Value::Null,
         };
-        server.first_words = server.run(&["init", "--name", "The lab"])?;
+        let root_keys = server.folder.path().join("root-keys");
+        let init = ["init", "--name", "The lab", "--json", "--root-keys"];
+        let init: Vec<&str> = init
+            .into_iter()
+            .chain([root_keys.to_str().unwrap_or_default()])
+            .collect();
+        server.founded = server.try_run(&init, "")?.json()?;
         server.serve()?;
         Ok(server)
     }
@@ -50,7 +56,7 @@ impl Server {
     /// [`Fault::TooLate`] when it does not listen, with its last words.
     pub fn serve(&mut self) -> Outcome<()> {
         let listen = format!("127.0.0.1:{}", self.port);
-        let data = self.data().to_owned();
+        let data = self.data();
         let args = [
             "--data".into(),
             data.into_os_string(),
@@ -97,7 +103,12 @@ impl Server {
     }
 
     /// Its data folder.
-    pub fn data(&self) -> &Path {
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// A folder beside the data.
+    pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
@@ -112,19 +123,18 @@ impl Server {
             .map_err(|e| Fault::system(format!("read {}", path.display()), e))
     }
 
-    /// Name and password of the first admin at the portal, as `init` printed them.
+    /// Name and password of the first admin at the portal, as `init` said them.
     ///
     /// # Errors
-    /// [`Fault::Refused`] when it printed none.
+    /// [`Fault::Refused`] when it said none.
     pub fn portal_login(&self) -> Outcome<(String, String)> {
-        let after = |label: &str| {
-            self.first_words
-                .lines()
-                .find_map(|line| line.trim().strip_prefix(label))
-                .map(|rest| rest.trim_start_matches(':').trim().to_owned())
-                .ok_or_else(|| Fault::refused("init", label, self.first_words.clone()))
+        let text = |key: &str| {
+            self.founded[key]
+                .as_str()
+                .map(str::to_owned)
+                .ok_or_else(|| Fault::refused("init", key, "it is not in the answer"))
         };
-        Ok((after("name")?, after("password")?))
+        Ok((text("admin")?, text("password")?))
     }
 
     /// Runs its command line to the end.
@@ -132,7 +142,8 @@ impl Server {
     /// # Errors
     /// [`Fault::System`] when it cannot be run; a refusal is in the answer.
     pub fn try_run(&self, args: &[&str], input: &str) -> Outcome<Ended> {
-        let data = self.data().to_string_lossy();
+        let data = self.data();
+        let data = data.to_string_lossy();
         let all: Vec<&str> = ["--data", &data]
             .into_iter()
             .chain(args.iter().copied())

@@ -28,7 +28,7 @@ fn a_thousand_desks_enrol_pull_and_report_without_an_error() {
     let ticket = server
         .run(&["ticket", "new", "--uses", &DESKS.to_string()])
         .unwrap();
-    let file = server.data().join("publish.yaml");
+    let file = server.folder().join("publish.yaml");
     std::fs::write(&file, yaml("published to all")).unwrap();
     let publish = format!(
         "'{}' --data '{}' apply -f '{}'",

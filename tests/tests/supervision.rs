@@ -68,9 +68,7 @@ impl House {
 
     fn panic(&self, account: &str) {
         self.desk
-            .cli(&["inject-panic", account])
-            .unwrap()
-            .success()
+            .post(&format!("/v1/accounts/{account}/panic"))
             .unwrap();
     }
 
@@ -132,7 +130,7 @@ fn beyond_the_intensity_an_account_is_given_up_and_the_desk_says_so() {
     let mut house = House::start();
     patience::until("the end of patience", 6 * SOON, || {
         // Between two restarts there is nobody to panic.
-        let _ = house.desk.cli(&["inject-panic", "main"]);
+        let _ = house.desk.post("/v1/accounts/main/panic");
         let status = house.desk.status().map_err(|e| e.to_string())?;
         let given_up = status["accounts"][0]["state"] == "given_up";
         if given_up {

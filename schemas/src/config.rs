@@ -85,7 +85,7 @@ pub struct Account<S> {
     /// Whether the account registers; a peer-to-peer account does not.
     #[serde(default = "yes")]
     pub register: bool,
-    /// Seconds of registration asked for, 10 to 86,400.
+    /// Seconds of registration asked for, 30 to 86,400.
     #[serde(default = "default_register_expires")]
     pub register_expires: u32,
     /// The most calls at once, 1 to 100.
@@ -162,11 +162,11 @@ impl<S> Account<S> {
                 }
             }
         }
-        if !(10..=86_400).contains(&self.register_expires) {
+        if !(30..=86_400).contains(&self.register_expires) {
             return fail(
                 "register_expires",
                 format!(
-                    "{} is not between 10 and 86400 seconds",
+                    "{} is not between 30 and 86400 seconds",
                     self.register_expires
                 ),
             );

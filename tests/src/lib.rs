@@ -11,6 +11,7 @@ pub mod browser;
 pub mod capture;
 pub mod command_line;
 pub mod desk;
+pub mod events;
 pub mod fault;
 pub mod footprint;
 #[cfg(feature = "simulator")]

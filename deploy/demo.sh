@@ -128,10 +128,9 @@ until_true 10 "Kamailio" kamcmd -s "unix:$run_dir/ctl" core.uptime
 say "Kamailio $(kamailio -v | sed -n '1s/^version: kamailio \([^ ]*\).*/\1/p') listens on udp 127.0.0.1:$sip_port"
 
 # --- the provisioning server
-server init --name "The demo" >"$run_dir/init.txt"
+server init --name "The demo" --root-keys "$run_dir/root-keys" >"$run_dir/init.txt"
 start server "$bin/carillon-server" --data "$run_dir/server" serve --listen "127.0.0.1:$https_port"
-listens() { (exec 3<>"/dev/tcp/127.0.0.1/$https_port"); }
-until_true 15 "the provisioning server" listens
+until_true 15 "the provisioning server" server desk list
 say "the provisioning server listens on https://127.0.0.1:$https_port, its data in SQLite"
 
 # --- two desks
@@ -192,7 +191,7 @@ recording=$(ls -t "$run_dir"/heard-at-b*.wav 2>/dev/null | head -n 1)
 [ -n "$recording" ] || fail "desk-b left no recording"
 tone=$("$bin/tone-check" "$recording" 440 3) || fail "the tone at desk-b: ${tone:-none}"
 
-portal_login=$(grep -i -m 1 'password' "$run_dir/init.txt" || true)
+portal_login=$(sed -n 's/^ *Sign in to the portal as/sign in as/p' "$run_dir/init.txt")
 echo
 echo "The portal:  https://127.0.0.1:$https_port   $portal_login"
 echo "By hand:     $bin/carillon --state $run_dir/desk-a dial sip:1002@127.0.0.1"

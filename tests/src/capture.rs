@@ -67,18 +67,17 @@ impl Capture {
         Ok(Self { process, folder })
     }
 
-    /// Ends the capture and reads the RTP streams in it; `ports` are decoded as RTP.
+    /// Ends the capture and reads the RTP streams in it, known by their form alone: a capture may
+    /// begin in the middle of a call.
     ///
     /// # Errors
     /// [`Fault::Refused`] when tshark cannot read its own capture.
-    pub fn streams(mut self, ports: &[u16]) -> Outcome<Vec<Stream>> {
+    pub fn streams(mut self) -> Outcome<Vec<Stream>> {
         self.process.signal("INT")?;
         self.process.wait(Duration::from_secs(10))?;
         let mut command = Command::new("tshark");
         command.arg("-r").arg(self.folder.path().join("lo.pcap"));
-        for port in ports {
-            command.args(["-d", &format!("udp.port=={port},rtp")]);
-        }
+        command.args(["--enable-heuristic", "rtp_udp"]);
         command.args(["-Y", "rtp && !rtcp", "-T", "fields"]);
         for field in [
             "frame.time_epoch",

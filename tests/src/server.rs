@@ -1,6 +1,5 @@
 //! `carillon-server` as an admin meets it: its folder, its process, its command line.
 
-use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -65,11 +64,12 @@ impl Server {
             listen.into(),
         ];
         let mut process = Process::start("server", &self.program, args, self.folder.path())?;
-        patience::until("the server to listen", READY_WITHIN, || {
+        // Its own command line finds it once it says where it is.
+        patience::until("the server to answer", READY_WITHIN, || {
             if !process.is_running() {
                 return Err(process.last_words());
             }
-            TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))
+            self.run(&["desk", "list"])
                 .map(drop)
                 .map_err(|e| e.to_string())
         })?;

@@ -144,11 +144,11 @@ fn commands_that_cannot_be_done_say_why() {
     let unknown = a.cli(&["ring-the-bells"]).unwrap();
     assert_eq!(unknown.code, Some(2), "{unknown:?}");
     pair.a.stop().unwrap();
-    assert_refused(&pair.a.cli(&["status"]).unwrap(), 3, &["not running"]);
+    assert_refused(&pair.a.cli(&["status"]).unwrap(), 3, &["no agent runs"]);
     assert_refused(
         &pair.a.cli(&["dial", "sip:1002@127.0.0.1"]).unwrap(),
         3,
-        &["not running"],
+        &["no agent runs"],
     );
 }
 

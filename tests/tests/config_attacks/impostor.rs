@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -88,6 +88,7 @@ struct Shared {
     /// Answers everything with this page while set.
     html: AtomicBool,
     stop: AtomicBool,
+    freshness_life: AtomicU64,
     enrol_answer: Vec<u8>,
     director: Key,
     newest: Mutex<u64>,
@@ -140,6 +141,7 @@ impl Impostor {
             reports: Mutex::default(),
             html: AtomicBool::new(false),
             stop: AtomicBool::new(false),
+            freshness_life: AtomicU64::new(300),
             enrol_answer: serde_json::to_vec(&answer).unwrap(),
             director: Key::new(2),
             newest: Mutex::new(0),
@@ -232,6 +234,11 @@ impl Impostor {
             .any(|config| config.stale)
     }
 
+    /// Statements made from now on hold for so many seconds.
+    pub(crate) fn freshness_holds(&self, seconds: u64) {
+        self.shared.freshness_life.store(seconds, Ordering::Relaxed);
+    }
+
     /// Forgets the reports.
     pub(crate) fn forget(&self) {
         self.shared.reports.lock().unwrap().clear();
@@ -248,7 +255,8 @@ impl Drop for Impostor {
 }
 
 impl Shared {
-    fn freshness(&self, life: Duration) -> Envelope {
+    fn freshness(&self) -> Envelope {
+        let life = Duration::from_secs(self.freshness_life.load(Ordering::Relaxed));
         let statement = Freshness {
             desk: DESK.parse::<DeskId>().unwrap(),
             generation: Generation(*self.newest.lock().unwrap()),
@@ -369,7 +377,7 @@ fn answer(
             .map_or(Duration::ZERO, Duration::from_secs);
         let reply = shared.poll(wait);
         let envelope = reply.as_ref().and_then(|reply| reply.freshness.clone());
-        let envelope = envelope.unwrap_or_else(|| shared.freshness(Duration::from_secs(300)));
+        let envelope = envelope.unwrap_or_else(|| shared.freshness());
         let freshness = STANDARD.encode(serde_json::to_vec(&envelope).unwrap());
         return match reply {
             Some(reply) => send(

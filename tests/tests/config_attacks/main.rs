@@ -105,7 +105,10 @@ impl Victim {
         self.impostor.forget();
         self.impostor.push(reply);
         let reason = patience::until(&format!("the refusal of {attack}"), 2 * SOON, || {
-            let refusals = self.impostor.refusals();
+            let mut refusals = self.impostor.refusals();
+            // What is no answer of a Carillon server at all is trouble of the link.
+            let status = self.desk.status().unwrap_or_default();
+            refusals.extend(status["link"]["trouble"].as_str().map(str::to_owned));
             let fits = |reason: &&String| {
                 words
                     .iter()
@@ -118,7 +121,7 @@ impl Victim {
                 .ok_or((refusals.clone(), self.desk.last_words()))
         })
         .unwrap();
-        section.note(format!("reported: {reason}"));
+        section.note(format!("said: {reason}"));
         assert_eq!(self.assert_runs(), Ok(()), "{attack} changed what runs");
         self.takes_the_next();
     }
@@ -292,7 +295,8 @@ fn what_is_no_configuration_at_all_is_refused() {
 }
 
 #[test]
-fn an_expired_freshness_statement_is_noticed() {
+fn an_expired_freshness_statement_counts_for_nothing_and_silence_is_noticed() {
+    let section = Section::begin("freshness that runs out");
     let mut victim = Victim::start();
     victim.impostor.forget();
     let statement = Freshness {
@@ -302,25 +306,41 @@ fn an_expired_freshness_statement_is_noticed() {
         issued: carillon_schemas::Timestamp(now().0 - 900),
         expires: carillon_schemas::Timestamp(now().0 - 600),
     };
-    let expired = victim.impostor.director.seal(
-        PayloadType::Freshness,
-        &serde_json::to_vec(&statement).unwrap(),
-    );
+    let payload = serde_json::to_vec(&statement).unwrap();
+    let expired = victim
+        .impostor
+        .director
+        .seal(PayloadType::Freshness, &payload);
     victim.impostor.push(Reply {
         status: 304,
         freshness: Some(expired),
         ..reply(victim.generation, Vec::new())
     });
-    patience::until("word of it", 2 * SOON, || {
-        let told = victim.impostor.was_told_stale() || !victim.impostor.refusals().is_empty();
-        if told {
-            Ok(())
-        } else {
-            Err(victim.desk.last_words())
+    patience::until("word of the expired statement", 2 * SOON, || {
+        let status = victim.desk.status().map_err(|e| e.to_string())?;
+        match status["link"]["trouble"].as_str() {
+            Some(trouble) if trouble.contains("expired") => Ok(()),
+            _ => Err(status.to_string()),
         }
     })
     .unwrap();
+    assert!(
+        !victim.impostor.was_told_stale(),
+        "the good statement still holds"
+    );
+    // From now on a statement holds two seconds, and then the server says nothing more.
+    victim.impostor.freshness_holds(2);
     victim.takes_the_next();
+    patience::until_true("the report that freshness ran out", 2 * SOON, || {
+        victim.impostor.was_told_stale()
+    })
+    .unwrap();
+    section.note("the desk says that it may be kept from news");
+    assert_eq!(victim.assert_runs(), Ok(()));
+    victim.impostor.freshness_holds(300);
+    victim.takes_the_next();
+    let status = victim.desk.status().unwrap();
+    assert_eq!(status["link"]["stale"], false, "{status}");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -57,8 +58,17 @@ pub struct Baresip {
     pending: Vec<u8>,
     events: Vec<Value>,
     folder: TempDir,
-    sip_port: u16,
+    ports: Ports,
     user: String,
+}
+
+/// The loopback ports of one phone.
+#[derive(Debug, Clone, Copy)]
+struct Ports {
+    sip: u16,
+    control: u16,
+    /// The first of twenty.
+    rtp: u16,
 }
 
 impl Baresip {
@@ -67,14 +77,14 @@ impl Baresip {
     /// # Errors
     /// [`Fault::Missing`] without the package, [`Fault::TooLate`] when it does not come up.
     pub fn start(setup: &Setup<'_>) -> Outcome<Self> {
-        let (folder, control_port, sip_port) = write_folder(setup)?;
+        let (folder, ports) = write_folder(setup)?;
         let process = Process::start(
             "baresip",
             Path::new("baresip"),
             arguments(folder.path()),
             folder.path(),
         )?;
-        Self::connect(process, folder, control_port, sip_port, setup.user)
+        Self::connect(process, folder, ports, setup.user)
     }
 
     /// Starts it without any wrapper, for measurements from the very start.
@@ -82,31 +92,22 @@ impl Baresip {
     /// # Errors
     /// As [`Baresip::start`].
     pub fn start_bare(setup: &Setup<'_>) -> Outcome<(Self, std::time::Instant)> {
-        let (folder, control_port, sip_port) = write_folder(setup)?;
+        let (folder, ports) = write_folder(setup)?;
         let mut command = Command::new("baresip");
         command
             .args(arguments(folder.path()))
             .current_dir(folder.path());
         let at = std::time::Instant::now();
         let process = Process::adopt("baresip", command, folder.path())?;
-        Ok((
-            Self::connect(process, folder, control_port, sip_port, setup.user)?,
-            at,
-        ))
+        Ok((Self::connect(process, folder, ports, setup.user)?, at))
     }
 
-    fn connect(
-        mut process: Process,
-        folder: TempDir,
-        control_port: u16,
-        sip_port: u16,
-        user: &str,
-    ) -> Outcome<Self> {
+    fn connect(mut process: Process, folder: TempDir, ports: Ports, user: &str) -> Outcome<Self> {
         let control = patience::until("baresip's control port", Duration::from_secs(10), || {
             if !process.is_running() {
                 return Err(process.last_words());
             }
-            TcpStream::connect((Ipv4Addr::LOCALHOST, control_port)).map_err(|e| e.to_string())
+            TcpStream::connect((Ipv4Addr::LOCALHOST, ports.control)).map_err(|e| e.to_string())
         })?;
         control
             .set_read_timeout(Some(Duration::from_millis(20)))
@@ -117,7 +118,7 @@ impl Baresip {
             pending: Vec::new(),
             events: Vec::new(),
             folder,
-            sip_port,
+            ports,
             user: user.to_owned(),
         })
     }
@@ -129,7 +130,12 @@ impl Baresip {
 
     /// Its SIP port on 127.0.0.1.
     pub fn sip_port(&self) -> u16 {
-        self.sip_port
+        self.ports.sip
+    }
+
+    /// The ports that its RTP and RTCP come from.
+    pub fn rtp_ports(&self) -> RangeInclusive<u16> {
+        self.ports.rtp..=self.ports.rtp + 19
     }
 
     /// Dials a SIP URI.
@@ -331,7 +337,7 @@ fn arguments(folder: &Path) -> [std::ffi::OsString; 3] {
     ["-4".into(), "-f".into(), folder.as_os_str().to_owned()]
 }
 
-fn write_folder(setup: &Setup<'_>) -> Outcome<(TempDir, u16, u16)> {
+fn write_folder(setup: &Setup<'_>) -> Outcome<(TempDir, Ports)> {
     let folder = TempDir::with_prefix("carillon-baresip-")
         .map_err(|e| Fault::system("make a folder for baresip", e))?;
     let (sip_port, control_port) = (ports::free()?, ports::free()?);
@@ -373,7 +379,14 @@ fn write_folder(setup: &Setup<'_>) -> Outcome<(TempDir, u16, u16)> {
         std::fs::write(folder.path().join(name), text)
             .map_err(|e| Fault::system(format!("write baresip's {name}"), e))?;
     }
-    Ok((folder, control_port, sip_port))
+    Ok((
+        folder,
+        Ports {
+            sip: sip_port,
+            control: control_port,
+            rtp,
+        },
+    ))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! A capture of loopback by tshark, and the RTP streams in it.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -67,12 +68,12 @@ impl Capture {
         Ok(Self { process, folder })
     }
 
-    /// Ends the capture and reads the RTP streams in it, known by their form alone: a capture may
-    /// begin in the middle of a call.
+    /// Ends the capture and reads the RTP streams from and to these ports, known by their form
+    /// alone: a capture may begin in the middle of a call.
     ///
     /// # Errors
     /// [`Fault::Refused`] when tshark cannot read its own capture.
-    pub fn streams(mut self) -> Outcome<Vec<Stream>> {
+    pub fn streams(mut self, ports: &RangeInclusive<u16>) -> Outcome<Vec<Stream>> {
         self.process.signal("INT")?;
         self.process.wait(Duration::from_secs(10))?;
         let mut command = Command::new("tshark");
@@ -98,7 +99,9 @@ impl Capture {
                 String::from_utf8_lossy(&output.stderr),
             ));
         }
-        Ok(streams(&String::from_utf8_lossy(&output.stdout)))
+        let mut streams = streams(&String::from_utf8_lossy(&output.stdout));
+        streams.retain(|stream| ports.contains(&stream.from) || ports.contains(&stream.to));
+        Ok(streams)
     }
 }
 

@@ -67,7 +67,10 @@ fn a_fleet_file_with_a_slip_changes_nothing_and_says_where() {
         format!("desks:\n  - name: other\n    accounts:\n      - id: main\n        {line}\n")
     };
     let slips = [
-        ("desks:\n  - nmae: other\n".to_owned(), vec!["nmae", "name"]),
+        (
+            "desks:\n  - nmae: other\n".to_owned(),
+            vec!["`name`", "line 2"],
+        ),
         (
             "desks:\n  - name: other\n    name: again\n".to_owned(),
             vec!["name"],
@@ -78,8 +81,13 @@ fn a_fleet_file_with_a_slip_changes_nothing_and_says_where() {
         ),
         (
             account("adress: sip:x@example.org"),
-            vec!["adress", "address"],
+            vec!["`address`", "line"],
         ),
+        (
+            account("address: sip:x@example.org\n        lable: x"),
+            vec!["lable", "label"],
+        ),
+        ("dekss: []\n".to_owned(), vec!["dekss", "desks"]),
         (account("address: not a sip address"), vec!["address"]),
         (
             account("address: sip:x@example.org\n        registrar: \"host:99999\""),

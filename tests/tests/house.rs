@@ -174,7 +174,14 @@ fn the_fleet_domain_knows_no_http() {
 #[test]
 fn sip_opens_no_socket_reads_no_clock_and_starts_no_thread() {
     let found = offenders(|source| {
-        let code = source.is_in("agent/sip/src").then(|| source.code())?;
+        let name = source
+            .path
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy();
+        // Tests may read a clock for the first moment of their virtual time.
+        let inside = source.is_in("agent/sip/src") && !name.ends_with("tests");
+        let code = inside.then(|| source.code())?;
         [
             "std::thread",
             "UdpSocket",

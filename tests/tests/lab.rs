@@ -34,7 +34,7 @@ fn two_phones_talk_through_kamailio_and_the_tone_is_clean() {
     assert_eq!(bob.heard_digits(), "42#");
     alice.hang_up().unwrap();
     bob.wait_event("CALL_CLOSED", SOON).unwrap();
-    let streams = capture.streams().unwrap();
+    let streams = capture.streams(&bob.rtp_ports()).unwrap();
     for stream in &streams {
         section.note(format!("{stream:?}"));
     }

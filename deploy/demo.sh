@@ -29,10 +29,12 @@ fail() { echo "demo.sh: $*" >&2; exit 1; }
 run_dir=
 started=()
 leave() {
-    local code=$? pid
+    local code=$? at pid log
     trap - EXIT INT TERM HUP
-    for ((at = ${#started[@]} - 1; at >= 0; at--)); do kill -TERM "${started[at]}" 2>/dev/null || true; done
-    for pid in "${started[@]}"; do
+    # The last started leaves first: a desk says goodbye to a registrar and a server that are still there.
+    for ((at = ${#started[@]} - 1; at >= 0; at--)); do
+        pid=${started[at]}
+        kill -TERM "$pid" 2>/dev/null || continue
         for _ in $(seq 60); do kill -0 "$pid" 2>/dev/null || break; sleep 0.05; done
         kill -KILL "$pid" 2>/dev/null || true
     done

@@ -1,3 +1,5 @@
+//! What a plan changes, and what it leaves alone.
+
 use carillon_schemas::Secret;
 use carillon_schemas::config::{Account, CodecName};
 use proptest::prelude::*;

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 
 /// A `sip:` or `sips:` URI.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Uri {
     /// `true` for `sips:`.
     pub secure: bool,
@@ -25,6 +25,21 @@ pub struct Uri {
     pub params: Params,
     /// What follows the question mark, as written.
     pub headers: Option<String>,
+}
+
+/// Without the password.
+impl fmt::Debug for Uri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Uri")
+            .field("secure", &self.secure)
+            .field("user", &self.user)
+            .field("has_password", &self.password.is_some())
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("params", &self.params)
+            .field("headers", &self.headers)
+            .finish()
+    }
 }
 
 /// A URI where the grammar allows any: a SIP URI, or another scheme kept as text.

@@ -32,9 +32,12 @@ struct Args {
     /// How many desks.
     #[arg(long, default_value_t = 1_000)]
     desks: usize,
-    /// How many requests may stand at once while enrolling, pulling and reporting.
+    /// How many enrolments and pulls may stand at once.
     #[arg(long, default_value_t = 48)]
     at_once: usize,
+    /// How many reports may stand at once; the server gathers reports before it answers them.
+    #[arg(long, default_value_t = 1_000)]
+    reports_at_once: usize,
     /// How many status reports each desk sends.
     #[arg(long, default_value_t = 10)]
     reports: u64,
@@ -109,7 +112,7 @@ async fn simulate(args: &Args) -> Outcome<Figures> {
 
     for report in 0..args.reports {
         let at = Instant::now();
-        let reported = each(args.at_once, desks, |mut desk| async move {
+        let reported = each(args.reports_at_once, desks, |mut desk| async move {
             desk.report(report).await?;
             Ok(desk)
         })

@@ -52,7 +52,7 @@ fn a_credential_changes_while_the_call_stands() {
     );
     pair.b.wait_account("main", "registered", SOON).unwrap();
     section.note("desk-b is registered with the new password");
-    std::thread::sleep(Duration::from_secs(2));
+    std::thread::sleep(Duration::from_secs(3));
     let after = pair.b.status().unwrap();
     assert!(
         after["generation"].as_u64() > before["generation"].as_u64(),

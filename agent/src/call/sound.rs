@@ -113,7 +113,9 @@ pub(super) fn session_of(
     let remote = Remote {
         rtp: media.remote_rtp,
         rtcp: media.remote_rtcp,
-        latch: false,
+        // Symmetric RTP: behind NAT, or on a host with several addresses, the sound comes from another one than
+        // its SDP names. The named address wins whenever it speaks.
+        latch: true,
     };
     Ok((remote, config))
 }

@@ -2,6 +2,8 @@
 
 /// The largest message read, in bytes. A UDP datagram cannot be larger.
 pub const MAX_MESSAGE: usize = 64 * 1024;
+/// The most bytes of start line and header together.
+pub const MAX_HEAD: usize = 32 * 1024;
 /// The most header fields in one message; a folded field counts once.
 pub const MAX_HEADERS: usize = 256;
 /// The longest start line or header field, folds included, in bytes.

@@ -6,6 +6,7 @@
 
 mod cseq;
 mod error;
+mod framer;
 mod headers;
 mod host;
 mod limits;
@@ -24,9 +25,10 @@ mod via;
 
 pub use cseq::CSeq;
 pub use error::{MessageError, SyntaxError};
+pub use framer::{Frame, Framer, FramingError, MAX_BUFFERED, MESSAGE_TIME, PING, PONG};
 pub use headers::Headers;
 pub use host::Host;
-pub use limits::{MAX_HEADERS, MAX_LINE, MAX_MESSAGE, MAX_PARAMS, MAX_VALUES};
+pub use limits::{MAX_HEAD, MAX_HEADERS, MAX_LINE, MAX_MESSAGE, MAX_PARAMS, MAX_VALUES};
 pub use method::Method;
 pub use name::HeaderName;
 pub use name_addr::NameAddr;

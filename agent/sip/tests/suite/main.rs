@@ -7,6 +7,7 @@ mod by_hand;
 mod calls;
 mod digests;
 mod forks;
+mod framing;
 mod limits;
 mod messages;
 mod negotiation;

@@ -1,10 +1,10 @@
 //! The answer to one challenge (RFC 7616 §3.4; RFC 2069 where no qop is offered).
 
-use super::challenge::{Algorithm, Challenge};
+use super::challenge::{Algorithm, Challenge, Protection};
 use super::credential::Credential;
 use crate::message::scan::write_quoted;
 use md5::Md5;
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha256, Sha512_256};
 use std::fmt::Write;
 use zeroize::Zeroizing;
 
@@ -19,6 +19,8 @@ pub struct Signed<'a> {
     pub count: u32,
     /// Client nonce.
     pub cnonce: &'a str,
+    /// Body of the request; part of the answer to `auth-int`.
+    pub body: &'a [u8],
 }
 
 /// The value of Authorization or Proxy-Authorization.
@@ -26,7 +28,13 @@ pub struct Signed<'a> {
 pub fn answer(challenge: &Challenge, credential: &Credential, signed: Signed<'_>) -> String {
     let response = response(challenge, credential, signed);
     let mut out = String::from("Digest username=");
-    write_quoted(&credential.username, &mut out);
+    if challenge.hashed_user {
+        let user = [credential.username.as_bytes(), challenge.realm.as_bytes()];
+        write_quoted(&hash(challenge.hash(), &user), &mut out);
+        out.push_str(", userhash=true");
+    } else {
+        write_quoted(&credential.username, &mut out);
+    }
     for (name, value) in [
         ("realm", challenge.realm.as_str()),
         ("nonce", &challenge.nonce),
@@ -39,10 +47,11 @@ pub fn answer(challenge: &Challenge, credential: &Credential, signed: Signed<'_>
     if let Some(algorithm) = challenge.algorithm {
         let _ = write!(out, ", algorithm={}", algorithm.as_str());
     }
-    if challenge.qop_auth {
-        let _ = write!(out, ", qop=auth, nc={:08x}", signed.count);
+    let qop = challenge.protection.as_str();
+    if let Some(qop) = qop {
+        let _ = write!(out, ", qop={qop}, nc={:08x}", signed.count);
     }
-    if challenge.qop_auth || challenge.hash().is_session() {
+    if qop.is_some() || challenge.hash().is_session() {
         let _ = write!(out, ", cnonce=\"{}\"", signed.cnonce);
     }
     if let Some(opaque) = &challenge.opaque {
@@ -53,10 +62,7 @@ pub fn answer(challenge: &Challenge, credential: &Credential, signed: Signed<'_>
 }
 
 fn response(challenge: &Challenge, credential: &Credential, signed: Signed<'_>) -> String {
-    let hash = |parts: &[&[u8]]| match challenge.hash() {
-        Algorithm::Md5 | Algorithm::Md5Sess => hex(&joined::<Md5>(parts)),
-        Algorithm::Sha256 | Algorithm::Sha256Sess => hex(&joined::<Sha256>(parts)),
-    };
+    let hash = |parts: &[&[u8]]| hash(challenge.hash(), parts);
     let mut secret = Zeroizing::new(hash(&[
         credential.username.as_bytes(),
         challenge.realm.as_bytes(),
@@ -69,23 +75,39 @@ fn response(challenge: &Challenge, credential: &Credential, signed: Signed<'_>) 
             signed.cnonce.as_bytes(),
         ]));
     }
-    let request = hash(&[signed.method.as_bytes(), signed.uri.as_bytes()]);
-    if challenge.qop_auth {
-        let count = format!("{:08x}", signed.count);
-        hash(&[
+    let request = match challenge.protection {
+        Protection::Body => hash(&[
+            signed.method.as_bytes(),
+            signed.uri.as_bytes(),
+            hash(&[signed.body]).as_bytes(),
+        ]),
+        Protection::Request | Protection::Legacy => {
+            hash(&[signed.method.as_bytes(), signed.uri.as_bytes()])
+        }
+    };
+    match challenge.protection.as_str() {
+        Some(qop) => hash(&[
             secret.as_bytes(),
             challenge.nonce.as_bytes(),
-            count.as_bytes(),
+            format!("{:08x}", signed.count).as_bytes(),
             signed.cnonce.as_bytes(),
-            b"auth",
+            qop.as_bytes(),
             request.as_bytes(),
-        ])
-    } else {
-        hash(&[
+        ]),
+        None => hash(&[
             secret.as_bytes(),
             challenge.nonce.as_bytes(),
             request.as_bytes(),
-        ])
+        ]),
+    }
+}
+
+/// The parts joined by colons, hashed, in hexadecimal digits.
+fn hash(algorithm: Algorithm, parts: &[&[u8]]) -> String {
+    match algorithm {
+        Algorithm::Md5 | Algorithm::Md5Sess => hex(&joined::<Md5>(parts)),
+        Algorithm::Sha256 | Algorithm::Sha256Sess => hex(&joined::<Sha256>(parts)),
+        Algorithm::Sha512_256 | Algorithm::Sha512_256Sess => hex(&joined::<Sha512_256>(parts)),
     }
 }
 

@@ -2,9 +2,10 @@
 //! It never answers twice what was refused once, never lets a stranger choose the realm, and never sends an answer by itself.
 
 use super::answer::{Signed, answer};
-use super::challenge::Challenge;
+use super::challenge::{Challenge, MAX_CHALLENGE_FIELD};
 use super::credential::Credential;
-use crate::message::{HeaderName, Method, Request, Response};
+use crate::message::scan;
+use crate::message::{HeaderName, Headers, Method, Request, Response};
 use crate::random::Random;
 
 /// How often a nonce may be called stale within one request.
@@ -13,6 +14,8 @@ const MAX_STALE: usize = 2;
 const MAX_REALMS: usize = 4;
 /// Nonces remembered.
 const MAX_SESSIONS: usize = 8;
+/// Answers given within one request, over all realms.
+const MAX_ATTEMPTS: usize = 12;
 
 /// The credentials of one account and the nonces it may still use.
 pub(crate) struct Authenticator {
@@ -20,8 +23,20 @@ pub(crate) struct Authenticator {
     /// Realms that our own registrar showed; a credential without a realm is for these alone. An account that never registered
     /// takes the first realm its proxy shows.
     realms: Vec<String>,
+    /// Realms that our own proxies showed by 407 outside of any dialog.
+    proxy_realms: Vec<String>,
     sessions: Vec<Session>,
     epoch: u32,
+}
+
+/// Who may be behind a challenge that came from our own registrar or proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// Only they: the request was for our own domain, or for them.
+    Home,
+    /// Perhaps the peer of a dialog, whose 401 or 407 a proxy hands on as it came: it would choose the nonce, and could try
+    /// passwords on the answer at leisure.
+    PerhapsPeer,
 }
 
 struct Session {
@@ -50,6 +65,7 @@ impl Authenticator {
         Self {
             credentials,
             realms: Vec::new(),
+            proxy_realms: Vec::new(),
             sessions: Vec::new(),
             epoch: 0,
         }
@@ -94,10 +110,11 @@ impl Authenticator {
         request: &mut Request,
         response: &Response,
         attempts: &mut Attempts,
+        asked: Asked,
     ) -> Result<(), String> {
         let challenges = Challenge::read_all(&response.headers);
         if challenges.is_empty() {
-            return Err("the challenge is none that can be answered (Digest with MD5 or SHA-256, qop auth or none)".to_owned());
+            return Err("the challenge is none that can be answered (Digest with MD5, SHA-256 or SHA-512-256, qop auth, auth-int or none)".to_owned());
         }
         let mut answered = false;
         let mut refusal = None;
@@ -113,6 +130,17 @@ impl Authenticator {
             else {
                 continue;
             };
+            if asked == Asked::PerhapsPeer
+                && !(challenge.proxy && self.proxy_realms.contains(&challenge.realm))
+            {
+                refusal.get_or_insert_with(|| {
+                    format!(
+                        "realm {:?} may be the far side's own, which gets no digest",
+                        challenge.realm
+                    )
+                });
+                continue;
+            }
             if self
                 .credential(challenge, request.method == Method::Register)
                 .is_none()
@@ -128,6 +156,9 @@ impl Authenticator {
                 continue;
             }
             self.note_realm(challenge, request.method == Method::Register);
+            if asked == Asked::Home && challenge.proxy {
+                note(&mut self.proxy_realms, &challenge.realm);
+            }
             self.remember(challenge);
             attempts.note(challenge, self.epoch, false);
             answered = true;
@@ -165,10 +196,29 @@ impl Authenticator {
 
     fn note_realm(&mut self, challenge: &Challenge, registrar: bool) {
         if !self.realms.contains(&challenge.realm) && (registrar || self.realms.is_empty()) {
-            if self.realms.len() >= MAX_REALMS {
-                self.realms.remove(0);
+            note(&mut self.realms, &challenge.realm);
+        }
+    }
+
+    /// Takes the next nonce out of a 2xx (RFC 7616 §3.5) to the request with these attempts, when it is plain whose it is.
+    pub(crate) fn learn(&mut self, headers: &Headers, attempts: &Attempts) {
+        for (name, proxy) in [
+            (HeaderName::AuthenticationInfo, false),
+            (HeaderName::ProxyAuthenticationInfo, true),
+        ] {
+            let Some(nonce) = next_nonce(headers, name) else {
+                continue;
+            };
+            let epoch = self.epoch;
+            let mut used = self.sessions.iter_mut().filter(|session| {
+                session.challenge.proxy == proxy && attempts.answered(&session.challenge, epoch)
+            });
+            if let (Some(session), None) = (used.next(), used.next())
+                && session.challenge.nonce != nonce
+            {
+                session.challenge.nonce = nonce;
+                session.count = 0;
             }
-            self.realms.push(challenge.realm.clone());
         }
     }
 
@@ -215,6 +265,7 @@ impl Authenticator {
                 uri: &uri,
                 count,
                 cnonce: &cnonce,
+                body: &request.body,
             },
         );
         request.headers.push(
@@ -226,6 +277,28 @@ impl Authenticator {
             value,
         );
     }
+}
+
+fn note(realms: &mut Vec<String>, realm: &str) {
+    if !realms.iter().any(|known| known == realm) {
+        if realms.len() >= MAX_REALMS {
+            realms.remove(0);
+        }
+        realms.push(realm.to_owned());
+    }
+}
+
+fn next_nonce(headers: &Headers, name: HeaderName) -> Option<String> {
+    let text = headers.text(name)?;
+    let nonce = scan::split(&text, b',').find_map(|part| {
+        let (name, value) = part.split_once('=')?;
+        name.trim()
+            .eq_ignore_ascii_case("nextnonce")
+            .then(|| scan::unquote(value.trim()).into_owned())
+    })?;
+    (1..=MAX_CHALLENGE_FIELD)
+        .contains(&nonce.len())
+        .then_some(nonce)
 }
 
 impl Attempts {
@@ -246,6 +319,11 @@ impl Attempts {
     }
 
     fn allow(&self, challenge: &Challenge, epoch: u32) -> Result<(), String> {
+        if self.made.iter().filter(|made| !made.early).count() >= MAX_ATTEMPTS {
+            return Err(format!(
+                "{MAX_ATTEMPTS} challenges on one request were answered already"
+            ));
+        }
         let before = self.made.iter().filter(|made| {
             made.epoch == epoch && made.proxy == challenge.proxy && made.realm == challenge.realm
         });
@@ -289,7 +367,8 @@ mod tests {
             .push(HeaderName::WwwAuthenticate, challenge);
         let attempts = &mut Attempts::default();
         let random = &mut Random::new(1);
-        let result = authenticator.authorize(random, &mut request, &response, attempts);
+        let result =
+            authenticator.authorize(random, &mut request, &response, attempts, Asked::Home);
         assert_eq!(
             result.is_ok(),
             request.headers.has(HeaderName::Authorization)

@@ -19,6 +19,10 @@ pub enum Algorithm {
     Sha256,
     /// SHA-256 over a session key.
     Sha256Sess,
+    /// SHA-512/256.
+    Sha512_256,
+    /// SHA-512/256 over a session key.
+    Sha512_256Sess,
 }
 
 impl Algorithm {
@@ -30,17 +34,52 @@ impl Algorithm {
             Self::Md5Sess => "MD5-sess",
             Self::Sha256 => "SHA-256",
             Self::Sha256Sess => "SHA-256-sess",
+            Self::Sha512_256 => "SHA-512-256",
+            Self::Sha512_256Sess => "SHA-512-256-sess",
         }
     }
 
     fn of(text: &str) -> Option<Self> {
-        [Self::Md5, Self::Md5Sess, Self::Sha256, Self::Sha256Sess]
-            .into_iter()
-            .find(|known| known.as_str().eq_ignore_ascii_case(text))
+        [
+            Self::Md5,
+            Self::Md5Sess,
+            Self::Sha256,
+            Self::Sha256Sess,
+            Self::Sha512_256,
+            Self::Sha512_256Sess,
+        ]
+        .into_iter()
+        .find(|known| known.as_str().eq_ignore_ascii_case(text))
     }
 
     pub(crate) fn is_session(self) -> bool {
-        matches!(self, Self::Md5Sess | Self::Sha256Sess)
+        matches!(
+            self,
+            Self::Md5Sess | Self::Sha256Sess | Self::Sha512_256Sess
+        )
+    }
+}
+
+/// What an answer protects (RFC 7616 §3.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protection {
+    /// No qop was offered: the answer is that of RFC 2069.
+    Legacy,
+    /// `qop=auth`: the request line.
+    Request,
+    /// `qop=auth-int`: the request line and the body. Taken only where `auth` is not offered: proxies change bodies.
+    Body,
+}
+
+impl Protection {
+    /// The token in a header.
+    #[must_use]
+    pub fn as_str(self) -> Option<&'static str> {
+        match self {
+            Self::Legacy => None,
+            Self::Request => Some("auth"),
+            Self::Body => Some("auth-int"),
+        }
     }
 }
 
@@ -57,15 +96,17 @@ pub struct Challenge {
     pub opaque: Option<String>,
     /// Hash; `None` when the challenge named none, which means MD5.
     pub algorithm: Option<Algorithm>,
-    /// Whether `qop=auth` is offered. Without it, the answer is that of RFC 2069.
-    pub qop_auth: bool,
+    /// What the answer is to protect.
+    pub protection: Protection,
+    /// Whether the user's name goes out hashed (RFC 7616 §3.4.4).
+    pub hashed_user: bool,
     /// Whether only the nonce was too old.
     pub stale: bool,
 }
 
 impl Challenge {
     /// Every challenge of a response that can be answered, in the order they came. Others are skipped: another scheme, an unknown
-    /// algorithm, only `auth-int`, a field that is missing, empty (but for the realm) or too long.
+    /// algorithm, an unknown qop, a field that is missing, empty (but for the realm) or too long.
     #[must_use]
     pub fn read_all(headers: &Headers) -> Vec<Self> {
         let mut found = Vec::new();
@@ -96,6 +137,7 @@ struct Draft {
     algorithm: Option<String>,
     qop: Option<String>,
     stale: bool,
+    hashed_user: bool,
 }
 
 /// One field holds one challenge, or several: a part that begins with a word and a blank opens the next.
@@ -131,6 +173,7 @@ fn read_field(text: &str, proxy: bool, found: &mut Vec<Challenge>) {
             "opaque" => draft.opaque = Some(value),
             "algorithm" => draft.algorithm = Some(value),
             "qop" => draft.qop = Some(value),
+            "userhash" => draft.hashed_user = value.eq_ignore_ascii_case("true"),
             "stale" => draft.stale = value.eq_ignore_ascii_case("true"),
             _ => {}
         }
@@ -144,15 +187,14 @@ impl Draft {
             None => None,
             Some(name) => Some(Algorithm::of(&name)?),
         };
-        let qop_auth = match &self.qop {
-            None => false,
-            Some(list)
-                if list
-                    .split(',')
-                    .any(|qop| qop.trim().eq_ignore_ascii_case("auth")) =>
-            {
-                true
-            }
+        let offers = |list: &str, wanted: &str| {
+            list.split(',')
+                .any(|qop| qop.trim().eq_ignore_ascii_case(wanted))
+        };
+        let protection = match self.qop.as_deref() {
+            None => Protection::Legacy,
+            Some(list) if offers(list, "auth") => Protection::Request,
+            Some(list) if offers(list, "auth-int") => Protection::Body,
             Some(_) => return None,
         };
         let nonce = self.nonce.filter(|nonce| !nonce.is_empty())?;
@@ -165,7 +207,8 @@ impl Draft {
             nonce,
             opaque: self.opaque,
             algorithm,
-            qop_auth,
+            protection,
+            hashed_user: self.hashed_user,
             stale: self.stale,
         })
     }

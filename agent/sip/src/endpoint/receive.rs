@@ -24,15 +24,18 @@ impl Endpoint {
             return;
         }
         match Message::parse(bytes) {
-            Ok(Message::Response(response)) => self.take_response(now, response),
+            Ok(Message::Response(response)) => self.take_response(now, from, response),
             Ok(Message::Request(request)) => self.take_request(now, flow, from, request),
             Err(_) => self.core.dropped += 1,
         }
     }
 
-    fn take_response(&mut self, now: Instant, response: Response) {
+    fn take_response(&mut self, now: Instant, from: SocketAddr, response: Response) {
         let taken = match response.essentials() {
-            Ok(essentials) => self.core.clients.on_response(now, response, essentials),
+            Ok(essentials) => self
+                .core
+                .clients
+                .on_response(now, from, response, essentials),
             Err(_) => false,
         };
         if !taken {

@@ -3,8 +3,11 @@
 
 use super::core::{Core, Reply, RequestId};
 use super::outgoing::{Cancel, Outgoing, Stage};
-use crate::message::{CSeq, Essentials, HeaderName, Method, Response};
+use crate::digest::Asked;
+use crate::locate::NextHop;
+use crate::message::{CSeq, Essentials, HeaderName, Method, NameAddr, Response};
 use crate::transaction::{ClientId, ClientNotice, T1_64};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 impl Core {
@@ -20,9 +23,9 @@ impl Core {
     pub(crate) fn follow_up(&mut self, now: Instant) {
         while let Some(notice) = self.clients.notices.pop_front() {
             match notice {
-                ClientNotice::Response(client, response, essentials) => {
+                ClientNotice::Response(client, source, response, essentials) => {
                     if let Some(id) = self.owner(client) {
-                        self.on_response(now, id, client, response, essentials);
+                        self.on_response(now, id, (client, source), response, essentials);
                     }
                 }
                 ClientNotice::TimedOut(client) => {
@@ -61,7 +64,7 @@ impl Core {
         &mut self,
         now: Instant,
         id: RequestId,
-        client: ClientId,
+        (client, source): (ClientId, SocketAddr),
         response: Box<Response>,
         essentials: Box<Essentials>,
     ) {
@@ -83,6 +86,12 @@ impl Core {
                 },
             ));
         }
+        if response.is_success() {
+            self.learn_nonce(id, &response);
+        }
+        let Some(outgoing) = self.outgoing.get_mut(&id) else {
+            return;
+        };
         if response.is_success() && outgoing.request.method == Method::Invite {
             outgoing.stage = Stage::Accepted(client);
             return self.replies.push_back((
@@ -97,7 +106,7 @@ impl Core {
         }
         let mut note = None;
         if matches!(response.status, 401 | 407) && outgoing.cancel == Cancel::No {
-            match self.answer_challenge(id, &response) {
+            match self.answer_challenge(id, &response, source) {
                 Ok(()) => return self.transmit_request(now, id),
                 Err(why) => note = Some(why),
             }
@@ -115,15 +124,16 @@ impl Core {
         );
     }
 
-    fn answer_challenge(&mut self, id: RequestId, response: &Response) -> Result<(), String> {
-        let to = self
-            .outgoing
-            .get(&id)
-            .and_then(|outgoing| outgoing.addresses.get(outgoing.at))
-            .copied();
-        if !to.is_some_and(|to| self.is_trusted(id, to)) {
+    fn answer_challenge(
+        &mut self,
+        id: RequestId,
+        response: &Response,
+        source: SocketAddr,
+    ) -> Result<(), String> {
+        if !self.went_home(id) || self.is_stranger(source.ip()) {
             return Err("a challenge from elsewhere than the account's own registrar or proxy is not answered".to_owned());
         }
+        let asked = self.asked(id);
         let Some(outgoing) = self.outgoing.get_mut(&id) else {
             return Err("the request is gone".to_owned());
         };
@@ -132,6 +142,7 @@ impl Core {
             &mut outgoing.request,
             response,
             &mut outgoing.attempts,
+            asked,
         )?;
         outgoing.cseq += 1;
         let cseq = CSeq {
@@ -143,6 +154,45 @@ impl Core {
             .headers
             .set(HeaderName::CSeq, cseq.to_string());
         Ok(())
+    }
+
+    /// Whether the request went to our own registrar or proxy.
+    fn went_home(&self, id: RequestId) -> bool {
+        self.outgoing
+            .get(&id)
+            .and_then(|outgoing| outgoing.addresses.get(outgoing.at))
+            .is_some_and(|to| self.is_trusted(id, *to))
+    }
+
+    fn learn_nonce(&mut self, id: RequestId, response: &Response) {
+        if self.went_home(id)
+            && let Some(outgoing) = self.outgoing.get(&id)
+        {
+            self.auth.learn(&response.headers, &outgoing.attempts);
+        }
+    }
+
+    /// Within a dialog the far side itself may be asking, unless the request is for a server of ours.
+    fn asked(&self, id: RequestId) -> Asked {
+        let Some(outgoing) = self.outgoing.get(&id) else {
+            return Asked::PerhapsPeer;
+        };
+        let within = outgoing
+            .request
+            .headers
+            .text(HeaderName::To)
+            .and_then(|to| to.parse::<NameAddr>().ok())
+            .is_none_or(|to| to.tag().is_some());
+        let ours = outgoing.request.uri.sip().is_some_and(|uri| {
+            uri.host == self.config.aor.host
+                || self.is_home(&NextHop::of(uri))
+                || uri.host.ip().is_some_and(|ip| !self.is_stranger(ip))
+        });
+        if within && !ours {
+            Asked::PerhapsPeer
+        } else {
+            Asked::Home
+        }
     }
 
     fn try_next_address(&mut self, now: Instant, id: RequestId) -> bool {

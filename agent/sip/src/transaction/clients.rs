@@ -17,8 +17,8 @@ pub(crate) struct ClientId(u64);
 /// What a client transaction tells.
 #[derive(Debug)]
 pub(crate) enum ClientNotice {
-    /// A response came.
-    Response(ClientId, Box<Response>, Box<Essentials>),
+    /// A response came from that address.
+    Response(ClientId, SocketAddr, Box<Response>, Box<Essentials>),
     /// Nobody answered.
     TimedOut(ClientId),
     /// The transaction is gone.
@@ -104,6 +104,7 @@ impl Clients {
     pub(crate) fn on_response(
         &mut self,
         now: Instant,
+        source: SocketAddr,
         response: Response,
         essentials: Essentials,
     ) -> bool {
@@ -125,6 +126,7 @@ impl Clients {
         if step.deliver {
             self.notices.push_back(ClientNotice::Response(
                 id,
+                source,
                 Box::new(response),
                 Box::new(essentials),
             ));

@@ -24,6 +24,176 @@ fn answers_the_strongest_challenge() {
 }
 
 #[test]
+fn answers_each_algorithm_and_body_protection() {
+    use Algorithm::{Md5, Md5Sess, Sha256, Sha256Sess, Sha512_256, Sha512_256Sess};
+    for algorithm in [Md5, Md5Sess, Sha256, Sha256Sess, Sha512_256, Sha512_256Sess] {
+        for body_only in [false, true] {
+            let registrar = Registrar::new("secret");
+            registrar.0.borrow_mut().algorithms = vec![Algorithm::Md5, algorithm];
+            registrar.0.borrow_mut().body_only = body_only;
+            registering(&registrar, "secret");
+            assert_eq!(
+                registrar.0.borrow().passed,
+                [(Method::Register, algorithm)],
+                "{algorithm:?} {body_only}"
+            );
+        }
+    }
+}
+
+#[test]
+fn next_nonce_spares_every_further_challenge() {
+    let registrar = Registrar::new("secret");
+    registrar.0.borrow_mut().next_nonce = true;
+    let mut network = registering(&registrar, "secret");
+    network.run_for(Duration::from_secs(3_000));
+    let seen = registrar.count(&Method::Register);
+    assert!(seen >= 11, "{seen} REGISTERs");
+    // Every nonce is good for one answer, and each answer brings the next nonce: one challenge in all.
+    assert_eq!(registrar.0.borrow().passed.len(), seen - 1);
+}
+
+#[test]
+fn one_request_answers_several_realms_at_once() {
+    let registrar = Registrar::new("secret");
+    registrar.0.borrow_mut().challenged.clear();
+    registrar.0.borrow_mut().script = [(
+        401,
+        "WWW-Authenticate: Digest realm=\"one\", nonce=\"a\", qop=\"auth\", Digest realm=\"two\", nonce=\"b\", algorithm=SHA-256, qop=\"auth\", Digest realm=\"two\", nonce=\"b\", qop=\"auth\"",
+    )]
+    .into();
+    let network = registering(&registrar, "secret");
+    assert!(matches!(
+        state(&network),
+        RegistrationState::Registered { .. }
+    ));
+    let settings = registrar.0.borrow();
+    let answers: Vec<String> = settings.seen[1]
+        .headers
+        .all(HeaderName::Authorization)
+        .map(|value| String::from_utf8(value.to_vec()).unwrap())
+        .collect();
+    assert_eq!(answers.len(), 2, "{answers:?}");
+    assert!(answers[0].contains("realm=\"one\"") && !answers[0].contains("algorithm"));
+    assert!(answers[1].contains("realm=\"two\"") && answers[1].contains("algorithm=SHA-256"));
+}
+
+#[test]
+fn registrar_that_asks_with_ever_new_realms_is_given_up() {
+    let registrar = Registrar::new("secret");
+    registrar.0.borrow_mut().challenged.clear();
+    registrar.0.borrow_mut().script = (0..100)
+        .map(|realm| {
+            let line: &'static str = Box::leak(
+                format!("WWW-Authenticate: Digest realm=\"{realm}\", nonce=\"n\"").into_boxed_str(),
+            );
+            (401, line)
+        })
+        .collect();
+    let network = registering(&registrar, "secret");
+    assert!(matches!(
+        state(&network),
+        RegistrationState::Failed {
+            status: Some(401),
+            ..
+        }
+    ));
+    assert!(registrar.count(&Method::Register) <= 13);
+}
+
+#[test]
+fn challenge_from_another_host_than_was_asked_gets_no_digest() {
+    let registrar = Registrar::new("secret");
+    registrar.0.borrow_mut().silent = true;
+    let mut network = registering(&registrar, "secret");
+    let request = registrar.0.borrow().seen[0].clone();
+    let mut challenge = carillon_sip::message::Response::to(&request, 401, Some("evil"));
+    challenge.headers.push(
+        HeaderName::WwwAuthenticate,
+        "Digest realm=\"example.org\", nonce=\"chosen\"",
+    );
+    network.inject(
+        "10.0.0.66:5060".parse().unwrap(),
+        ALICE_ADDRESS.parse().unwrap(),
+        &challenge.to_bytes(),
+    );
+    network.run_for(Duration::from_secs(1));
+    let RegistrationState::Failed { reason, .. } = state(&network) else {
+        panic!("{:?}", state(&network))
+    };
+    assert!(reason.contains("not answered"), "{reason}");
+    assert!(
+        registrar
+            .0
+            .borrow()
+            .seen
+            .iter()
+            .all(|request| !request.headers.has(HeaderName::Authorization))
+    );
+}
+
+/// The far side of a call that came through our proxy challenges our BYE: it would choose the nonce.
+#[test]
+fn peer_that_challenges_our_bye_through_the_proxy_gets_no_digest() {
+    for (status, header) in [(401, "WWW-Authenticate"), (407, "Proxy-Authenticate")] {
+        let registrar = Registrar::new("secret");
+        let mut network = registering(&registrar, "secret");
+        let proxy = REGISTRAR;
+        let invite = format!(
+            "INVITE sip:alice@{ALICE_ADDRESS} SIP/2.0\r\nVia: SIP/2.0/UDP {proxy};branch=z9hG4bKx\r\nRecord-Route: <sip:{proxy};lr>\r\nMax-Forwards: 70\r\nFrom: <sip:eve@evil.example>;tag=e\r\nTo: <sip:alice@example.org>\r\nCall-ID: eve\r\nCSeq: 1 INVITE\r\nContact: <sip:eve@10.6.6.6>\r\nContent-Length: 0\r\n\r\n"
+        );
+        network.inject(
+            proxy.parse().unwrap(),
+            ALICE_ADDRESS.parse().unwrap(),
+            invite.as_bytes(),
+        );
+        let call = network.incoming(ALICE).unwrap();
+        network.with(ALICE, |alice, now| {
+            alice.answer(now, call, media(4000)).unwrap()
+        });
+        network.run_for(Duration::from_millis(100));
+        let line: &'static str = Box::leak(
+            format!("{header}: Digest realm=\"example.org\", nonce=\"chosen\"").into_boxed_str(),
+        );
+        registrar.0.borrow_mut().script = [(status, line)].into();
+        let tag = network.trace.iter().rev().find_map(|(.., bytes)| {
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            let to = text
+                .lines()
+                .find(|line| line.starts_with("To: "))?
+                .to_owned();
+            text.starts_with("SIP/2.0 200")
+                .then(|| to.split("tag=").nth(1).map(str::to_owned))?
+        });
+        let ack = format!(
+            "ACK sip:alice@{ALICE_ADDRESS} SIP/2.0\r\nVia: SIP/2.0/UDP {proxy};branch=z9hG4bKy\r\nMax-Forwards: 70\r\nFrom: <sip:eve@evil.example>;tag=e\r\nTo: <sip:alice@example.org>;tag={}\r\nCall-ID: eve\r\nCSeq: 1 ACK\r\nContact: <sip:eve@10.6.6.6>\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{}",
+            tag.unwrap(),
+            crate::by_hand::SDP.len(),
+            crate::by_hand::SDP
+        );
+        network.inject(
+            proxy.parse().unwrap(),
+            ALICE_ADDRESS.parse().unwrap(),
+            ack.as_bytes(),
+        );
+        network.with(ALICE, |alice, now| alice.hangup(now, call).unwrap());
+        network.run_for(Duration::from_secs(2));
+        let settings = registrar.0.borrow();
+        let byes: Vec<_> = settings
+            .seen
+            .iter()
+            .filter(|request| request.method == Method::Bye)
+            .collect();
+        assert_eq!(byes.len(), 1, "{status}");
+        assert!(
+            !byes[0].headers.has(HeaderName::Authorization)
+                && !byes[0].headers.has(HeaderName::ProxyAuthorization),
+            "{status}"
+        );
+    }
+}
+
+#[test]
 fn answers_without_qop_as_rfc_2069() {
     let registrar = Registrar::new("secret");
     registrar.0.borrow_mut().qop = false;
@@ -101,7 +271,7 @@ fn challenge_that_cannot_be_answered_is_said() {
     for header in [
         "WWW-Authenticate: Basic realm=\"example.org\"",
         "WWW-Authenticate: Digest realm=\"example.org\", nonce=\"n\", algorithm=SHA3-512",
-        "WWW-Authenticate: Digest realm=\"example.org\", nonce=\"n\", qop=\"auth-int\"",
+        "WWW-Authenticate: Digest realm=\"example.org\", nonce=\"n\", qop=\"auth-conf\"",
         "WWW-Authenticate: Digest realm=\"example.org\", nonce=\"\"",
         "WWW-Authenticate: Digest nonce=\"n\"",
         "WWW-Authenticate: Digest realm=\"example.org",

@@ -17,6 +17,7 @@ fn answered(header: &str, password: &str, cnonce: &str) -> Vec<(Algorithm, Strin
         uri: "/dir/index.html",
         count: 1,
         cnonce,
+        body: b"",
     };
     Challenge::read_all(&headers)
         .iter()
@@ -61,6 +62,68 @@ fn rfc_7616_section_3_9_1() {
     ] {
         assert!(answers[1].1.contains(part), "{part}");
     }
+}
+
+/// RFC 7616 §3.9.2 with erratum 4897, whose values are those of SHA-512/256 as FIPS 180-4 has it; the user's name goes out hashed.
+#[test]
+fn rfc_7616_section_3_9_2_with_its_erratum() {
+    let mut headers = Headers::new();
+    headers.push(HeaderName::WwwAuthenticate, "Digest realm=\"api@example.org\", qop=\"auth\", algorithm=SHA-512-256, nonce=\"5TsQWLVdgBdmrQ0XsxbDODV+57QdFR34I9HAbC/RVvkK\", opaque=\"HRPCssKJSGjCrkzDg8OhwpzCiGPChXYjwrI2QmXDnsOS\", charset=UTF-8, userhash=true");
+    let challenges = Challenge::read_all(&headers);
+    let credential = Credential {
+        username: "J\u{e4}s\u{f8}n Doe".to_owned(),
+        realm: None,
+        password: Password::new("Secret, or not?"),
+    };
+    let signed = Signed {
+        method: "GET",
+        uri: "/doe.json",
+        count: 1,
+        cnonce: "NTg6RKcb9boFIAS3KrFK9BGeh+iDa/sm6jUMp2wds69v",
+        body: b"",
+    };
+    let text = answer(&challenges[0], &credential, signed);
+    for part in [
+        "username=\"793263caabb707a56211940d90411ea4a575adeccb7e360aeb624ed06ece9b0b\"",
+        "userhash=true",
+        "response=\"3798d4131c277846293534c3edc11bd8a5e4cdcbff78b05db9d95eeb1cec68a5\"",
+        "algorithm=SHA-512-256",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+}
+
+/// The hash of the body stands in the answer: the value is that of an independent computation with Python's hashlib.
+#[test]
+fn auth_int_protects_the_body() {
+    let mut headers = Headers::new();
+    headers.push(
+        HeaderName::ProxyAuthenticate,
+        "Digest realm=\"r\", nonce=\"n\", qop=\"auth-int\", algorithm=MD5",
+    );
+    let challenges = Challenge::read_all(&headers);
+    let credential = Credential {
+        username: "u".to_owned(),
+        realm: None,
+        password: Password::new("p"),
+    };
+    let text = |body: &[u8]| {
+        let signed = Signed {
+            method: "INVITE",
+            uri: "sip:b@r",
+            count: 1,
+            cnonce: "c",
+            body,
+        };
+        answer(&challenges[0], &credential, signed)
+    };
+    assert!(
+        text(b"v=0\r\n").contains("response=\"a95ba1e1b61037f8a1e55e51dde12aaf\""),
+        "{}",
+        text(b"v=0\r\n")
+    );
+    assert!(text(b"v=0\r\n").contains("qop=auth-int, nc=00000001"));
+    assert_ne!(text(b"v=0\r\n"), text(b"v=1\r\n"));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A registrar and proxy by script: checks digests, says what the test wants said, and relays calls between whoever registered.
 
 use crate::network::Script;
-use carillon_sip::digest::{Algorithm, Challenge, Signed, answer};
+use carillon_sip::digest::{Algorithm, Challenge, Protection, Signed, answer};
 use carillon_sip::message::{HeaderName, Message, Method, NameAddr, Params, Request, Response};
 use carillon_sip::{AddrSpec, Credential, Password};
 use std::cell::RefCell;
@@ -15,6 +15,10 @@ pub(crate) struct Settings {
     pub(crate) password: String,
     pub(crate) algorithms: Vec<Algorithm>,
     pub(crate) qop: bool,
+    /// Offers `auth-int` alone.
+    pub(crate) body_only: bool,
+    /// Gives a next nonce with each 2xx.
+    pub(crate) next_nonce: bool,
     /// Every nonce is used up after so many answers.
     pub(crate) nonce_uses: u32,
     pub(crate) expires: String,
@@ -41,6 +45,8 @@ impl Registrar {
             password: password.to_owned(),
             algorithms: vec![Algorithm::Md5],
             qop: true,
+            body_only: false,
+            next_nonce: false,
             nonce_uses: 1,
             expires: "300".to_owned(),
             script: VecDeque::new(),
@@ -95,6 +101,12 @@ impl Settings {
             return response;
         }
         let mut response = Response::to(request, 200, Some("reg"));
+        if self.next_nonce {
+            self.nonce += 1;
+            self.uses = 0;
+            let info = format!("nextnonce=\"n{}\", qop=auth", self.nonce);
+            response.headers.push(HeaderName::AuthenticationInfo, info);
+        }
         if request.headers.get(HeaderName::Expires) != Some(b"0")
             && let Some(contact) = request.headers.get(HeaderName::Contact)
         {
@@ -116,10 +128,10 @@ impl Settings {
         };
         let mut response = Response::to(request, status, Some("reg"));
         for algorithm in &self.algorithms {
-            let qop = if self.qop {
-                ", qop=\"auth,auth-int\""
-            } else {
-                ""
+            let qop = match (self.qop, self.body_only) {
+                (false, _) => "",
+                (true, false) => ", qop=\"auth,auth-int\"",
+                (true, true) => ", qop=\"auth-int\"",
             };
             response.headers.push(
                 name,
@@ -158,7 +170,12 @@ impl Settings {
             nonce: get("nonce")?,
             opaque: None,
             algorithm: Some(algorithm),
-            qop_auth: self.qop,
+            protection: match (self.qop, self.body_only) {
+                (false, _) => Protection::Legacy,
+                (true, false) => Protection::Request,
+                (true, true) => Protection::Body,
+            },
+            hashed_user: false,
             stale: false,
         };
         let count = get("nc").map_or(1, |count| u32::from_str_radix(&count, 16).unwrap());
@@ -179,6 +196,7 @@ impl Settings {
                 uri: &uri,
                 count,
                 cnonce: &cnonce,
+                body: &request.body,
             },
         );
         if right != value {

@@ -1,9 +1,12 @@
 //! Reading what an admin writes: YAML, with every unknown key refused and the nearest known one named.
 //!
 //! The text is read twice: once into the type, where errors know their line, and once key by key against the
-//! fields that the type asks for. A type read here must not use `flatten` or untagged enums, which hide their fields.
+//! fields that the type asks for. A key that means nothing is told first: where it is a misspelt one that is
+//! required, 'missing field' would be true and no help. A type read here must not use `flatten` or untagged enums,
+//! which hide their fields.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::{
@@ -13,6 +16,9 @@ use serde::de::{
 use serde_json::{Map, Value};
 
 use crate::config::ConfigError;
+
+/// How many unknown keys are told at once.
+pub const MAX_UNKNOWN: usize = 20;
 
 /// Why a document was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,7 +34,7 @@ pub enum ReadError {
     /// Not YAML, a duplicate key, a value of the wrong kind.
     #[error("{0}")]
     Yaml(String),
-    /// A key that means nothing.
+    /// Keys that mean nothing: at most [`MAX_UNKNOWN`] and one, which says that there are more.
     #[error("{}", unknown_text(.0))]
     UnknownKeys(Vec<UnknownKey>),
     /// Well formed and out of bounds.
@@ -39,7 +45,7 @@ pub enum ReadError {
 /// A key that means nothing where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownKey {
-    /// Its path: `desks[0].accounts[1].pasword`.
+    /// Its path: `desks[0].accounts[1].pasword`. What cannot belong to a key is left out, since it could be a value.
     pub path: String,
     /// The line, where only one line can be meant; from 1.
     pub line: Option<usize>,
@@ -65,7 +71,7 @@ impl fmt::Display for UnknownKey {
 /// Reads a document of at most `limit` bytes.
 ///
 /// # Errors
-/// The first error of syntax or type with its line; else all unknown keys.
+/// Unknown keys, where there are any; else the first error of syntax or type, with its line.
 pub fn from_yaml<T: DeserializeOwned>(text: &str, limit: usize) -> Result<T, ReadError> {
     if text.len() > limit {
         return Err(ReadError::TooLarge {
@@ -73,23 +79,39 @@ pub fn from_yaml<T: DeserializeOwned>(text: &str, limit: usize) -> Result<T, Rea
             limit,
         });
     }
-    let value: T = parse(text)?;
-    let tree: Value = parse(text)?;
-    let unknown = RefCell::default();
-    // The typed reading has succeeded; what this one returns does not matter, only the keys it was asked for.
-    let _ = T::deserialize(Node {
-        value: &tree,
-        path: String::new(),
-        unknown: &unknown,
-    });
-    let mut unknown: Vec<UnknownKey> = unknown.into_inner();
+    let typed = parse::<T>(text);
+    let Ok(tree) = parse::<Value>(text) else {
+        return typed;
+    };
+    let unknown = unknown_keys::<T>(&tree, text);
     if unknown.is_empty() {
-        return Ok(value);
+        typed
+    } else {
+        Err(ReadError::UnknownKeys(unknown))
     }
-    for key in &mut unknown {
-        key.line = line_of(text, &key.path);
+}
+
+/// What the type does not ask for. An item of a list that cannot be read is left aside, and the rest is looked
+/// through again: a few times, since each may hold what cannot be read.
+fn unknown_keys<T: DeserializeOwned>(tree: &Value, text: &str) -> Vec<UnknownKey> {
+    let findings = RefCell::new(Findings {
+        unknown: Vec::new(),
+        unreadable: BTreeSet::new(),
+    });
+    for left_aside in 1..=MAX_UNKNOWN + 1 {
+        let read = T::deserialize(Node {
+            text,
+            value: tree,
+            path: String::new(),
+            findings: &findings,
+        });
+        let findings = findings.borrow();
+        let nothing_to_leave = findings.unreadable.len() < left_aside;
+        if read.is_ok() || nothing_to_leave || findings.unknown.len() > MAX_UNKNOWN {
+            break;
+        }
     }
-    Err(ReadError::UnknownKeys(unknown))
+    findings.into_inner().unknown
 }
 
 /// Without the snippet of the text that the parser would show: it could hold a password.
@@ -98,23 +120,29 @@ fn parse<T: DeserializeOwned>(text: &str) -> Result<T, ReadError> {
 }
 
 fn unknown_text(keys: &[UnknownKey]) -> String {
+    let more = (keys.len() > MAX_UNKNOWN).then(|| "and more of the kind".to_owned());
     keys.iter()
+        .take(MAX_UNKNOWN)
         .map(UnknownKey::to_string)
+        .chain(more)
         .collect::<Vec<_>>()
         .join("\n")
 }
 
-/// The only line on which the last key of a path stands; `None` when there are several.
-fn line_of(text: &str, path: &str) -> Option<usize> {
-    let key = path.rsplit('.').next()?;
-    let mut lines = text.lines().enumerate().filter(|(_, line)| {
-        let line = line.trim_start_matches([' ', '-', '{', '"', '\'']);
-        line.strip_prefix(key).is_some_and(|rest| {
-            rest.trim_start_matches(['"', '\''])
-                .trim_start()
-                .starts_with(':')
+/// The only line on which a key stands, whether it begins the line or follows others in braces; `None` when there are
+/// several.
+fn line_of(text: &str, key: &str) -> Option<usize> {
+    let stands_in = |line: &str| {
+        line.match_indices(key).any(|(at, _)| {
+            let before = line[..at].chars().next_back();
+            let after = line[at + key.len()..]
+                .trim_start_matches(['"', '\''])
+                .trim_start();
+            before.is_none_or(|c| matches!(c, ' ' | '\t' | '-' | '{' | ',' | '"' | '\''))
+                && (after.starts_with(':') || key.contains(':'))
         })
-    });
+    };
+    let mut lines = text.lines().enumerate().filter(|(_, line)| stands_in(line));
     let first = lines.next()?;
     lines.next().is_none().then_some(first.0 + 1)
 }
@@ -128,19 +156,37 @@ fn nearest(key: &str, known: &'static [&'static str]) -> Option<&'static str> {
         .map(|(_, name)| name)
 }
 
+/// A key as it may be shown: `password:hunter2` in braces is one key to YAML, and a password for whoever reads it.
+fn shown(key: &str) -> String {
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    match key.find(|c| !good(c)) {
+        None => key.to_owned(),
+        Some(end) => format!("{}…", &key[..end]),
+    }
+}
+
+/// What looking through a document has brought.
+struct Findings {
+    unknown: Vec<UnknownKey>,
+    /// Paths of items of lists that do not fit their type.
+    unreadable: BTreeSet<String>,
+}
+
 /// A place in the document, which reports the keys that a struct does not ask for.
 struct Node<'a> {
+    text: &'a str,
     value: &'a Value,
     path: String,
-    unknown: &'a RefCell<Vec<UnknownKey>>,
+    findings: &'a RefCell<Findings>,
 }
 
 impl<'a> Node<'a> {
     fn child(&self, value: &'a Value, step: &str) -> Self {
         Self {
+            text: self.text,
             value,
             path: format!("{}{step}", self.path),
-            unknown: self.unknown,
+            findings: self.findings,
         }
     }
 
@@ -234,14 +280,21 @@ impl<'de, 'a: 'de> Deserializer<'de> for Node<'a> {
 }
 
 fn report_unknown(node: &Node<'_>, map: &Map<String, Value>, known: &'static [&'static str]) {
+    let mut findings = node.findings.borrow_mut();
     for key in map.keys().filter(|key| !known.contains(&key.as_str())) {
-        let path = format!("{}{}", node.path, node.key(key));
-        node.unknown.borrow_mut().push(UnknownKey {
+        let name = shown(key);
+        let path = format!("{}{}", node.path, node.key(&name));
+        let seen = findings.unknown.iter().any(|other| other.path == path);
+        if seen || findings.unknown.len() > MAX_UNKNOWN {
+            continue;
+        }
+        let unknown = UnknownKey {
             path,
-            line: None,
-            nearest: nearest(key, known),
+            line: line_of(node.text, key),
+            nearest: nearest(name.trim_end_matches('…'), known),
             known,
-        });
+        };
+        findings.unknown.push(unknown);
     }
 }
 
@@ -258,12 +311,25 @@ impl<'de, 'a: 'de> SeqAccess<'de> for Items<'_, 'a> {
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, NodeError> {
-        let Some(value) = self.items.get(self.next) else {
-            return Ok(None);
-        };
-        let node = self.node.child(value, &format!("[{}]", self.next));
-        self.next += 1;
-        seed.deserialize(node).map(Some)
+        loop {
+            let Some(value) = self.items.get(self.next) else {
+                return Ok(None);
+            };
+            let node = self.node.child(value, &format!("[{}]", self.next));
+            self.next += 1;
+            let (path, findings) = (node.path.clone(), node.findings);
+            if findings.borrow().unreadable.contains(&path) {
+                continue;
+            }
+            let before = findings.borrow().unreadable.len();
+            let item = seed.deserialize(node);
+            let mut findings = findings.borrow_mut();
+            // The innermost item that does not fit is left aside, so that its neighbours are looked through.
+            if item.is_err() && findings.unreadable.len() == before {
+                findings.unreadable.insert(path);
+            }
+            return item.map(Some);
+        }
     }
 }
 

@@ -22,6 +22,73 @@ fn a_misspelt_key_is_named_with_its_line_and_the_nearest_key() {
 }
 
 #[test]
+fn a_misspelt_key_that_is_required_is_named_rather_than_missed() {
+    for (yaml, want) in [
+        (
+            "desks:\n  - nam: a\n",
+            "line 2: unknown key desks[0].nam: did you mean \"name\"?",
+        ),
+        (
+            "desks:\n  - name: a\n    accounts:\n      - id: main\n        adress: sip:1@h\n",
+            "line 5: unknown key desks[0].accounts[0].adress: did you mean \"address\"?",
+        ),
+        (
+            "defaults:\n  contacts:\n    - {nmae: x, number: 1}\n",
+            "line 3: unknown key defaults.contacts[0].nmae: did you mean \"name\"?",
+        ),
+    ] {
+        assert_eq!(refusal(yaml), want, "{yaml}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_hides_no_unknown_key_elsewhere() {
+    let text = refusal(
+        "desks:\n  - nam: a\n  - name: b\n    accounts: [{id: m, address: 'sip:1@h', max_calls: many, labl: x}]\n  - name: c\n    medai: {}\n",
+    );
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "line 2: unknown key desks[0].nam: did you mean \"name\"?",
+            "line 4: unknown key desks[1].accounts[0].labl: did you mean \"label\"?",
+            "line 6: unknown key desks[2].medai: did you mean \"media\"?",
+        ]
+    );
+}
+
+#[test]
+fn a_key_that_is_missing_and_not_misspelt_is_called_missing() {
+    let text = refusal("desks:\n  - accounts: []\n");
+    assert!(
+        text.contains("missing field `name`") && text.contains("line 2"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_password_run_into_its_key_is_not_quoted() {
+    let text = refusal(
+        "desks:\n  - name: a\n    accounts: [{id: m, address: 'sip:1@h', password:hunter2}]\n",
+    );
+    assert_eq!(
+        text,
+        "line 3: unknown key desks[0].accounts[0].password…: did you mean \"password\"?"
+    );
+}
+
+#[test]
+fn endless_unknown_keys_are_counted_not_listed() {
+    let mut yaml = String::from("desks:\n");
+    for n in 0..5_000 {
+        yaml.push_str(&format!("  - nam: desk-{n}\n"));
+    }
+    let text = refusal(&yaml);
+    assert_eq!(text.lines().count(), 21, "{text}");
+    assert!(text.ends_with("and more of the kind"), "{text}");
+}
+
+#[test]
 fn a_key_like_none_lists_what_is_known() {
     let text = refusal("desks: []\nsquirrel: 1\n");
     assert!(

@@ -54,5 +54,5 @@ pub use endpoint::{
 };
 pub use message::{AddrSpec, Host, NameAddr, Uri};
 pub use offer::{Codec, LocalMedia, NegotiatedMedia};
-pub use registration::RegistrationState;
+pub use registration::{Binding, RegistrationState};
 pub use sdp::Direction;

@@ -56,9 +56,7 @@ impl Call {
                 ..target.clone()
             },
         );
-        for route in &core.config.route_set {
-            let mut route = route.clone();
-            route.params.set("lr", None);
+        for route in core.routes() {
             request
                 .headers
                 .push(HeaderName::Route, format!("<{route}>"));
@@ -85,16 +83,7 @@ impl Call {
             .headers
             .push(HeaderName::ContentType, "application/sdp");
         request.body = media.offer().to_string().into_bytes();
-        let first = match (core.config.route_set.first(), &core.config.registrar) {
-            (Some(route), _) => route,
-            (None, Some(registrar))
-                if target.host == core.config.aor.host && target.port == core.config.aor.port =>
-            {
-                registrar
-            }
-            (None, _) => &target,
-        };
-        let hop = NextHop::of(first);
+        let hop = core.first_hop(&target);
         let caller = Caller {
             invite: None,
             request: request.clone(),

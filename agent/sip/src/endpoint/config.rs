@@ -66,6 +66,10 @@ pub struct EndpointConfig {
     pub ring_limit: Duration,
     /// Take calls only from the addresses that the registrar and proxies resolved to. Anyone else gets 403.
     pub only_from_proxy: bool,
+    /// Ask the registrar for RFC 5626 (outbound); needs `instance_id`.
+    pub outbound: bool,
+    /// Register under the address the registrar sees us at (RFC 3581), as a NAT demands.
+    pub learn_public_address: bool,
 }
 
 impl EndpointConfig {
@@ -85,6 +89,8 @@ impl EndpointConfig {
             max_calls: 8,
             ring_limit: Duration::from_secs(180),
             only_from_proxy: false,
+            outbound: true,
+            learn_public_address: true,
         }
     }
 

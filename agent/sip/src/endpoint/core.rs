@@ -11,6 +11,7 @@ use crate::digest::Authenticator;
 use crate::locate::NextHop;
 use crate::message::{Essentials, HeaderName, Response, Uri};
 use crate::random::Random;
+use crate::registration::Binding;
 use crate::transaction::{Clients, Datagram, Servers};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -65,6 +66,14 @@ pub(crate) struct Core {
     pub(super) outgoing: BTreeMap<RequestId, Outgoing>,
     pub(super) replies: VecDeque<(User, RequestId, Reply)>,
     pub(super) next: u64,
+    /// What the registrar said of our binding; nothing while there is none.
+    pub(crate) binding: Binding,
+    /// Where the registrar sees us, when that is elsewhere than the flow's own address.
+    pub(crate) public: Option<SocketAddr>,
+    /// The contact of the last REGISTER.
+    pub(crate) sent_contact: Option<Uri>,
+    /// A proxy on the way cannot do RFC 5626 (439).
+    pub(crate) outbound_refused: bool,
     home: Vec<NextHop>,
     home_addresses: Vec<SocketAddr>,
 }
@@ -99,6 +108,10 @@ impl Core {
             outgoing: BTreeMap::new(),
             replies: VecDeque::new(),
             next: 0,
+            binding: Binding::default(),
+            public: None,
+            sent_contact: None,
+            outbound_refused: false,
             home,
             home_addresses,
         }
@@ -117,7 +130,9 @@ impl Core {
     /// Whether a first hop is our own registrar or proxy.
     pub(crate) fn is_home(&self, hop: &NextHop) -> bool {
         let port = self.config.transport.default_port();
+        let service = self.binding.service_route.iter().map(NextHop::of);
         self.home.iter().any(|home| home.same(hop, port))
+            || service.into_iter().any(|home| home.same(hop, port))
     }
 
     /// Whether an address is one that our own registrar or proxy resolved to.
@@ -140,6 +155,15 @@ impl Core {
             }
             self.home_addresses.push(*address);
         }
+    }
+
+    /// Goes by what the registrar said from now on. The first proxy of a Service-Route is one of ours.
+    pub(crate) fn use_binding(&mut self, binding: Binding) {
+        self.binding = binding;
+        let port = self.config.transport.default_port();
+        let hops = self.binding.service_route.iter().map(NextHop::of);
+        let addresses: Vec<SocketAddr> = hops.filter_map(|hop| hop.address(port)).collect();
+        self.note_home(&addresses);
     }
 
     /// Opens the flow when it is down.
@@ -168,19 +192,6 @@ impl Core {
                 bytes: datagram.bytes,
             });
         }
-    }
-
-    /// Our own contact, as an address in brackets.
-    pub(crate) fn contact(&self) -> Option<String> {
-        self.contact_uri().map(|uri| format!("<{uri}>"))
-    }
-
-    pub(crate) fn contact_uri(&self) -> Option<Uri> {
-        let (_, local) = self.flow.open()?;
-        Some(Uri {
-            user: self.config.aor.user.clone(),
-            ..Uri::of_host(local.ip().into(), Some(local.port()))
-        })
     }
 
     /// Answers with a status and nothing else to say.

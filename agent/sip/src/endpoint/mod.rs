@@ -3,6 +3,7 @@
 
 mod cancel;
 mod config;
+mod contact;
 mod core;
 mod counts;
 mod event;
@@ -13,6 +14,7 @@ mod output;
 mod ping;
 mod receive;
 mod replies;
+mod route;
 mod target;
 
 pub(crate) use self::core::{ALLOW, Core, Reply, RequestId, User};
@@ -26,7 +28,7 @@ pub use output::{FlowId, Output, ResolveId};
 use crate::call::{CallError, Calls};
 use crate::digest::Credential;
 use crate::offer::LocalMedia;
-use crate::registration::{Registration, RegistrationState};
+use crate::registration::{Binding, Registration, RegistrationState};
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -266,6 +268,27 @@ impl Endpoint {
     #[must_use]
     pub fn registration(&self) -> &RegistrationState {
         self.registration.state()
+    }
+
+    /// What the registrar said of our binding; nothing while there is none.
+    #[must_use]
+    pub fn binding(&self) -> &Binding {
+        &self.core.binding
+    }
+
+    /// Where the registrar sees us, when that is elsewhere than the flow's own address: a NAT is between.
+    #[must_use]
+    pub fn public_address(&self) -> Option<SocketAddr> {
+        self.core.public
+    }
+
+    /// The network changed (address, route, resume from sleep): registers at once, whatever was under way or waited for.
+    /// A flow that does not work any more is told by [`Endpoint::flow_failed`] before.
+    pub fn registration_changed_network(&mut self, now: Instant) {
+        if !self.stopping {
+            self.registration.network_changed(&mut self.core, now);
+        }
+        self.settle(now);
     }
 
     /// The configuration in force.

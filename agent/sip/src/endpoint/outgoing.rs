@@ -247,8 +247,14 @@ impl Core {
     }
 
     pub(super) fn transmit_request(&mut self, now: Instant, id: RequestId) {
-        let (Some((flow, local)), Some(mut contact), Some(outgoing)) =
-            (self.flow.open(), self.contact(), self.outgoing.get_mut(&id))
+        let register = matches!(self.outgoing.get(&id), Some(outgoing) if outgoing.request.method == Method::Register);
+        let contact = if register {
+            self.registered_contact()
+        } else {
+            self.contact()
+        };
+        let (Some((flow, local)), Some(contact), Some(outgoing)) =
+            (self.flow.open(), contact, self.outgoing.get_mut(&id))
         else {
             return;
         };
@@ -264,10 +270,10 @@ impl Core {
             HeaderName::Via,
             Via::new(self.config.transport.via_name(), local, &branch).to_string(),
         );
-        if matches!(request.method, Method::Invite | Method::Register) {
-            if request.method == Method::Register && !self.config.instance_id.is_empty() {
-                contact.push_str(&format!(";+sip.instance=\"<{}>\"", self.config.instance_id));
-            }
+        if matches!(
+            request.method,
+            Method::Invite | Method::Register | Method::Subscribe
+        ) {
             request.headers.push(HeaderName::Contact, contact);
         }
         request
@@ -305,6 +311,15 @@ impl Core {
                 .outgoing
                 .get(&id)
                 .is_some_and(|outgoing| self.is_home(&outgoing.hop))
+    }
+
+    /// Forgets a request of which nothing more is wanted, also its answer.
+    pub(crate) fn abandon(&mut self, id: RequestId) {
+        if let Some(outgoing) = self.outgoing.remove(&id)
+            && let Stage::Sent(client) | Stage::Accepted(client) = outgoing.stage
+        {
+            self.clients.kill(client);
+        }
     }
 
     pub(super) fn finish(&mut self, id: RequestId, reply: Reply) {

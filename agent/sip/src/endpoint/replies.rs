@@ -72,6 +72,15 @@ impl Core {
             return;
         };
         let user = outgoing.user;
+        if outgoing.request.method == Method::Register
+            && self.went_home(id)
+            && !self.is_stranger(source.ip())
+        {
+            self.learn_public(&essentials.via);
+        }
+        let Some(outgoing) = self.outgoing.get_mut(&id) else {
+            return;
+        };
         if response.is_provisional() {
             if outgoing.cancel == Cancel::Wanted {
                 self.try_cancel(now, id);

@@ -17,27 +17,40 @@ pub(crate) enum Granted {
     Nothing,
 }
 
-/// Reads the lifetime: of our own contact, else of the whole answer, else what was asked.
-pub(crate) fn read(response: &Response, contact: &Uri, asked: Duration) -> Granted {
-    let contacts = response
+/// Our own contact among those of a 2xx: by instance and reg-id when they came back, else by address.
+pub(crate) fn own(response: &Response, contact: &Uri, instance: &str) -> Option<NameAddr> {
+    let contacts: Vec<NameAddr> = response
         .headers
         .values(HeaderName::Contact)
-        .unwrap_or_default();
-    let contacts = contacts
+        .unwrap_or_default()
         .iter()
-        .filter_map(|value| value.parse::<NameAddr>().ok());
-    let ours = contacts.into_iter().find(|other| {
+        .filter_map(|value| value.parse().ok())
+        .collect();
+    let same_address = |other: &NameAddr| {
         other.sip().is_some_and(|uri| {
             uri.host == contact.host && uri.port == contact.port && uri.user == contact.user
         })
-    });
+    };
+    let instance = format!("<{instance}>");
+    let same_instance = |other: &NameAddr| {
+        other.params.unquoted("+sip.instance").as_deref() == Some(instance.as_str())
+    };
+    contacts
+        .iter()
+        .find(|other| same_instance(other) && same_address(other))
+        .or_else(|| contacts.iter().find(|other| same_address(other)))
+        .or_else(|| contacts.iter().find(|other| same_instance(other)))
+        .cloned()
+}
+
+/// Reads the lifetime: of our own contact, else of the whole answer, else what was asked.
+pub(crate) fn read(response: &Response, own: Option<&NameAddr>, asked: Duration) -> Granted {
     let seconds = |text: &str| {
         let text = text.trim();
         let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         digits.then(|| text.parse().unwrap_or(u64::MAX))
     };
-    let own = ours
-        .as_ref()
+    let own = own
         .and_then(|contact| contact.params.get("expires"))
         .and_then(seconds);
     let whole = || {
@@ -80,11 +93,13 @@ mod tests {
     }
 
     fn granted(contact: Option<&str>, expires: Option<&str>) -> Granted {
-        read(
-            &response(contact, expires),
+        let response = response(contact, expires);
+        let own = own(
+            &response,
             &"sip:1001@10.0.0.1:5060".parse().unwrap(),
-            Duration::from_secs(600),
-        )
+            "urn:uuid:1",
+        );
+        read(&response, own.as_ref(), Duration::from_secs(600))
     }
 
     #[test]
@@ -97,6 +112,11 @@ mod tests {
         assert_eq!(
             granted(Some("<sip:other@10.0.0.9>;expires=10"), Some("300")),
             Granted::For(Duration::from_secs(300))
+        );
+        let device = "<sip:1001@10.0.0.7:5060>;expires=10;+sip.instance=\"<urn:uuid:1>\", <sip:1001@10.0.0.8:5060>;expires=20";
+        assert_eq!(
+            granted(Some(device), None),
+            Granted::For(Duration::from_secs(10))
         );
         assert_eq!(granted(None, None), Granted::For(Duration::from_secs(600)));
     }

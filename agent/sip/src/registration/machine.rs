@@ -2,6 +2,7 @@
 //! Never parses a challenge and never picks an address; those are the request's.
 
 use super::backoff;
+use super::binding::Binding;
 use super::granted::{self, Granted};
 use super::state::RegistrationState;
 use crate::endpoint::{Core, Event, Reply, RequestId, User};
@@ -13,6 +14,8 @@ use std::time::{Duration, Instant};
 const MAX_DEMANDED: Duration = Duration::from_secs(86_400);
 /// How often 423 may be answered with a longer lifetime in one attempt.
 const MAX_TOO_BRIEF: u32 = 2;
+/// How often one attempt may begin anew because the registrar sees us elsewhere: a NAT may give a port for each packet.
+const MAX_MOVES: u32 = 2;
 
 pub(crate) struct Registration {
     state: RegistrationState,
@@ -30,8 +33,13 @@ pub(crate) struct Registration {
     ask: Duration,
     too_brief: u32,
     failures: u32,
+    moves: u32,
+    /// A contact that the registrar may still hold and that is no longer ours.
+    stale: Option<Uri>,
     wake_at: Option<Instant>,
     since: Option<Instant>,
+    /// Until when the registrar holds the binding.
+    held_until: Option<Instant>,
 }
 
 impl Registration {
@@ -49,8 +57,11 @@ impl Registration {
             ask: core.config.register_expires,
             too_brief: 0,
             failures: 0,
+            moves: 0,
+            stale: None,
             wake_at: None,
             since: None,
+            held_until: None,
         }
     }
 
@@ -90,9 +101,26 @@ impl Registration {
 
     /// A flow opened; over a new one the registrar must learn the new contact.
     pub(crate) fn flow_opened(&mut self, core: &mut Core, now: Instant) {
+        core.public = None;
         if self.request.is_none() {
             self.renew(core, now);
         }
+    }
+
+    /// Another network: what was under way is lost, and where the registrar saw us counts no more.
+    pub(crate) fn network_changed(&mut self, core: &mut Core, now: Instant) {
+        core.public = None;
+        if !self.wanted {
+            return;
+        }
+        if let Some(request) = self.request.take() {
+            core.abandon(request);
+        }
+        self.again = false;
+        self.removing = false;
+        self.too_brief = 0;
+        self.moves = 0;
+        self.register(core, now);
     }
 
     /// Credentials or the local address changed.
@@ -171,6 +199,10 @@ impl Registration {
         match response.status {
             200..=299 => self.granted(core, now, response),
             423 => self.too_brief(core, now, response),
+            439 if core.offers_outbound() => {
+                core.outbound_refused = true;
+                self.send(core, now, self.ask);
+            }
             status => {
                 let reason = match note {
                     Some(note) => format!("{status} {}: {note}", response.reason),
@@ -188,7 +220,7 @@ impl Registration {
     }
 
     fn granted(&mut self, core: &mut Core, now: Instant, response: &Response) {
-        let Some(contact) = core.contact_uri() else {
+        let (Some(contact), Some(here)) = (core.sent_contact.clone(), core.contact_uri()) else {
             return self.fail(
                 core,
                 now,
@@ -197,7 +229,8 @@ impl Registration {
                 None,
             );
         };
-        match granted::read(response, &contact, self.ask) {
+        let own = granted::own(response, &contact, &core.config.instance_id);
+        match granted::read(response, own.as_ref(), self.ask) {
             Granted::Nothing => self.fail(
                 core,
                 now,
@@ -209,6 +242,19 @@ impl Registration {
                 self.bound = true;
                 self.failures = 0;
                 self.too_brief = 0;
+                self.held_until = Some(now + expires_in);
+                let binding = Binding::read(response, own.as_ref(), &core.config.aor);
+                if contact != here && self.moves < MAX_MOVES {
+                    // A binding of the same instance is replaced by the registrar itself (RFC 5626 §6).
+                    let replaced = binding.outbound || binding.public_gruu.is_some();
+                    self.stale = (!replaced).then_some(contact);
+                    self.moves += 1;
+                    core.binding = binding;
+                    return self.send(core, now, self.ask);
+                }
+                self.moves = 0;
+                self.stale = None;
+                core.use_binding(binding);
                 let since = *self.since.get_or_insert(now);
                 self.wake_at = Some(now + granted::refresh_after(expires_in, core.random.share()));
                 self.set(
@@ -257,6 +303,10 @@ impl Registration {
         retry_after: Option<Duration>,
     ) {
         self.since = None;
+        self.moves = 0;
+        if self.held_until.is_none_or(|until| until <= now) {
+            core.binding = Binding::default();
+        }
         self.failures = self.failures.saturating_add(1);
         let retry_in = self
             .wanted
@@ -282,6 +332,8 @@ impl Registration {
         self.removing = false;
         self.bound = false;
         self.since = None;
+        self.held_until = None;
+        core.binding = Binding::default();
         if !self.wanted {
             self.set(core, RegistrationState::Unregistered);
         }
@@ -327,6 +379,16 @@ impl Registration {
         request
             .headers
             .push(HeaderName::CSeq, format!("{} REGISTER", self.cseq));
+        let supported = if core.offers_outbound() {
+            "path, outbound, gruu"
+        } else {
+            "path, gruu"
+        };
+        request.headers.push(HeaderName::Supported, supported);
+        if let Some(stale) = &self.stale {
+            let gone = format!("<{stale}>;expires=0");
+            request.headers.push(HeaderName::Contact, gone);
+        }
         request
             .headers
             .push(HeaderName::Expires, expires.as_secs().to_string());

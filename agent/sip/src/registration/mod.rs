@@ -1,10 +1,12 @@
-//! Registration at one registrar (RFC 3261 §10, back-off of RFC 5626 §4.5). Owns when to register, refresh, retry and unregister.
-//! Never trusts a number from the registrar without bounds; Service-Route and Path of its answers are not followed.
+//! Keeping one address of record registered (RFC 3261 §10, RFC 5626, RFC 5627, RFC 3608). `machine` is the life of a registration;
+//! `granted` and `binding` read what a registrar grants; `backoff` says how long to wait after a failure.
 
 mod backoff;
+mod binding;
 mod granted;
 mod machine;
 mod state;
 
+pub use binding::Binding;
 pub(crate) use machine::Registration;
 pub use state::RegistrationState;

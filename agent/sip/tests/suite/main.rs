@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 
 mod authenticating;
+mod bindings;
 mod by_hand;
 mod calls;
 mod digests;

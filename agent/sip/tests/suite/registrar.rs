@@ -26,6 +26,12 @@ pub(crate) struct Settings {
     pub(crate) script: VecDeque<(u16, &'static str)>,
     /// Says nothing at all.
     pub(crate) silent: bool,
+    /// More fields of each 200.
+    pub(crate) extra: Vec<(HeaderName, String)>,
+    /// More parameters of the contact in each 200.
+    pub(crate) contact_params: String,
+    /// Where every request seems to come from: a NAT is between.
+    pub(crate) seen_as: Option<SocketAddr>,
     /// Methods that are challenged.
     pub(crate) challenged: Vec<Method>,
     /// Requests seen, with the user name that passed the digest, if any.
@@ -51,6 +57,9 @@ impl Registrar {
             expires: "300".to_owned(),
             script: VecDeque::new(),
             silent: false,
+            extra: Vec::new(),
+            contact_params: String::new(),
+            seen_as: None,
             challenged: vec![Method::Register],
             seen: Vec::new(),
             passed: Vec::new(),
@@ -80,7 +89,18 @@ impl Script for Registrar {
         if settings.silent || request.method == Method::Ack {
             return Vec::new();
         }
-        vec![(from, settings.respond(&request).to_bytes())]
+        let mut response = settings.respond(&request);
+        if let Some(source) = settings.seen_as {
+            let mut via: carillon_sip::message::Via = response
+                .headers
+                .first_value(HeaderName::Via)
+                .unwrap()
+                .parse()
+                .unwrap();
+            via.note_source(source);
+            response.headers.set(HeaderName::Via, via.to_string());
+        }
+        vec![(from, response.to_bytes())]
     }
 }
 
@@ -101,6 +121,9 @@ impl Settings {
             return response;
         }
         let mut response = Response::to(request, 200, Some("reg"));
+        for (name, value) in &self.extra {
+            response.headers.push(*name, value);
+        }
         if self.next_nonce {
             self.nonce += 1;
             self.uses = 0;
@@ -108,9 +131,9 @@ impl Settings {
             response.headers.push(HeaderName::AuthenticationInfo, info);
         }
         if request.headers.get(HeaderName::Expires) != Some(b"0")
-            && let Some(contact) = request.headers.get(HeaderName::Contact)
+            && let Some(contact) = request.headers.all(HeaderName::Contact).last()
         {
-            let expires = format!(";expires={}", self.expires);
+            let expires = format!(";expires={}{}", self.expires, self.contact_params);
             response
                 .headers
                 .push(HeaderName::Contact, [contact, expires.as_bytes()].concat());

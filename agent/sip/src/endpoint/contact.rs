@@ -1,0 +1,117 @@
+//! Under which address peers find us: the flow's own, the one a registrar sees us at behind a NAT (RFC 3581), or the GRUU it
+//! gave us (RFC 5627). Never decides when to register.
+
+use super::core::Core;
+use crate::message::{Uri, Via};
+use std::net::{IpAddr, SocketAddr};
+
+impl Core {
+    /// The address of our contact: as the registrar sees us, else as the flow has it.
+    pub(crate) fn contact_address(&self) -> Option<SocketAddr> {
+        let (_, local) = self.flow.open()?;
+        Some(self.public.unwrap_or(local))
+    }
+
+    /// The contact that is registered.
+    pub(crate) fn contact_uri(&self) -> Option<Uri> {
+        let address = self.contact_address()?;
+        Some(Uri {
+            user: self.config.aor.user.clone(),
+            ..Uri::of_host(address.ip().into(), Some(address.port()))
+        })
+    }
+
+    /// The Contact of everything but REGISTER, as an address in brackets: the GRUU when there is one.
+    pub(crate) fn contact(&self) -> Option<String> {
+        let mut uri = self.contact_uri()?;
+        if self.binding.outbound {
+            uri.params.set("ob", None);
+        }
+        let uri = self.binding.public_gruu.clone().unwrap_or(uri);
+        Some(format!("<{uri}>"))
+    }
+
+    /// The Contact of a REGISTER, with what makes the binding this device's (RFC 5626 §4.2).
+    pub(crate) fn registered_contact(&mut self) -> Option<String> {
+        let uri = self.contact_uri()?;
+        let mut contact = format!("<{uri}>");
+        self.sent_contact = Some(uri);
+        if !self.config.instance_id.is_empty() {
+            contact.push_str(&format!(";+sip.instance=\"<{}>\"", self.config.instance_id));
+            if self.offers_outbound() {
+                contact.push_str(";reg-id=1");
+            }
+        }
+        Some(contact)
+    }
+
+    /// Whether REGISTER asks for RFC 5626.
+    pub(crate) fn offers_outbound(&self) -> bool {
+        self.config.outbound && !self.outbound_refused && !self.config.instance_id.is_empty()
+    }
+
+    /// Takes in where our own registrar saw a REGISTER come from. `true` when that is news.
+    pub(crate) fn learn_public(&mut self, via: &Via) -> bool {
+        let Some((_, local)) = self
+            .flow
+            .open()
+            .filter(|_| self.config.learn_public_address)
+        else {
+            return false;
+        };
+        let Some(seen) = seen_as(via).filter(|seen| seen.is_ipv4() == local.is_ipv4()) else {
+            return false;
+        };
+        let public = (seen != local).then_some(seen);
+        let news = public != self.public;
+        self.public = public;
+        news
+    }
+}
+
+/// The source in the topmost Via of a response to us; only both parts of RFC 3581 together say it.
+fn seen_as(via: &Via) -> Option<SocketAddr> {
+    let port: u16 = via.params.get("rport")?.parse().ok()?;
+    let ip: IpAddr = match via.params.get("received") {
+        Some(received) => received.trim_matches(['[', ']']).parse().ok()?,
+        None => via.host.ip()?,
+    };
+    let possible = port != 0
+        && !ip.is_unspecified()
+        && !ip.is_multicast()
+        && ip != IpAddr::from([255, 255, 255, 255]);
+    possible.then(|| SocketAddr::new(ip, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_whole_and_possible_source_is_taken() {
+        let seen = |params: &str| {
+            seen_as(
+                &format!("SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bKx{params}")
+                    .parse()
+                    .unwrap(),
+            )
+        };
+        assert_eq!(
+            seen(";received=192.0.2.9;rport=4711"),
+            Some("192.0.2.9:4711".parse().unwrap())
+        );
+        assert_eq!(seen(";rport=4711"), Some("10.0.0.1:4711".parse().unwrap()));
+        for bad in [
+            ";received=192.0.2.9",
+            ";received=192.0.2.9;rport",
+            ";received=192.0.2.9;rport=0",
+            ";received=192.0.2.9;rport=70000",
+            ";received=0.0.0.0;rport=1",
+            ";received=224.0.0.1;rport=1",
+            ";received=255.255.255.255;rport=1",
+            ";received=evil.example;rport=1",
+        ] {
+            assert_eq!(seen(bad), None, "{bad}");
+        }
+    }
+}

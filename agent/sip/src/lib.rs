@@ -41,18 +41,23 @@ pub mod endpoint;
 mod locate;
 pub mod message;
 pub mod offer;
+pub mod pager;
+pub mod publication;
 mod random;
 pub mod registration;
 pub mod sdp;
+pub mod subscription;
 pub mod transaction;
 
 pub use call::{CallError, EndCause};
 pub use digest::{Credential, Password};
 pub use endpoint::{
-    CallId, ConfigError, Counts, Endpoint, EndpointConfig, Event, FlowId, Output, PingId,
-    ResolveId, Transport,
+    CallId, ConfigError, Counts, Endpoint, EndpointConfig, Event, FlowId, MessageId, Output,
+    PingId, ResolveId, SubscriptionId, Transport,
 };
 pub use message::{AddrSpec, Host, NameAddr, Uri};
 pub use offer::{Codec, LocalMedia, NegotiatedMedia};
+pub use publication::PublicationState;
 pub use registration::{Binding, RegistrationState};
 pub use sdp::Direction;
+pub use subscription::{Notice, Package, Presence, SubscribeError, SubscriptionState};

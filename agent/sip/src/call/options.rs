@@ -1,7 +1,6 @@
 //! OPTIONS, answered honestly (RFC 3261 §11.2): what is allowed, accepted and supported is what this crate does.
 
-use super::body::SDP;
-use crate::endpoint::{ALLOW, Core, Incoming};
+use crate::endpoint::{ALLOW, Core, Incoming, capabilities};
 use crate::message::HeaderName;
 use std::time::Instant;
 
@@ -9,7 +8,10 @@ use std::time::Instant;
 pub(crate) fn answer(core: &mut Core, now: Instant, incoming: &Incoming) {
     let mut response = core.response(incoming, 200);
     response.headers.push(HeaderName::Allow, ALLOW);
-    response.headers.push(HeaderName::Accept, SDP);
+    let types = capabilities::accepted_types();
+    response.headers.push(HeaderName::Accept, types);
+    let events = capabilities::events();
+    response.headers.push(HeaderName::AllowEvents, events);
     response
         .headers
         .push(HeaderName::AcceptEncoding, "identity");

@@ -89,6 +89,11 @@ impl Dialog {
         true
     }
 
+    /// Lets the peer's next request have any number: the one that began the dialog is read again as a request within it.
+    pub(crate) fn forget_remote_cseq(&mut self) {
+        self.remote_cseq = None;
+    }
+
     /// Notes a number of ours that was used outside [`Dialog::request`], as by a repeat with credentials.
     pub(crate) fn note_cseq(&mut self, number: u32) {
         self.local_cseq = self.local_cseq.max(number);

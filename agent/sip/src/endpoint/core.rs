@@ -5,6 +5,7 @@ use super::config::EndpointConfig;
 use super::event::{CallId, Event, PingId};
 use super::flow::Flow;
 use super::incoming::Incoming;
+use super::interests::{MessageId, SubscriptionId};
 use super::outgoing::Outgoing;
 use super::output::Output;
 use crate::digest::Authenticator;
@@ -18,7 +19,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 /// Methods this side answers.
-pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS";
+pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, NOTIFY, MESSAGE";
 /// Addresses of our own registrar and proxies that are remembered.
 const MAX_HOME_ADDRESSES: usize = 32;
 
@@ -32,6 +33,9 @@ pub(crate) enum User {
     Registration,
     Call(CallId),
     Ping(PingId),
+    Subscription(SubscriptionId),
+    Publication,
+    Message(MessageId),
     /// Nobody waits for it: the BYE of a forked leg.
     Nobody,
 }

@@ -13,6 +13,8 @@ pub struct Counts {
     pub client_transactions: usize,
     /// Server transactions.
     pub server_transactions: usize,
+    /// Subscriptions of ours.
+    pub subscriptions: usize,
     /// Requests that wait for an address, a flow or an answer.
     pub requests: usize,
     /// Messages dropped because they could not be read, answered or matched, since the start.

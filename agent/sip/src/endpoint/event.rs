@@ -1,9 +1,12 @@
 //! What an endpoint tells its owner.
 
+use super::interests::{MessageId, SubscriptionId};
 use crate::call::EndCause;
 use crate::message::NameAddr;
 use crate::offer::NegotiatedMedia;
+use crate::publication::PublicationState;
 use crate::registration::RegistrationState;
+use crate::subscription::{Notice, SubscriptionState};
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -24,10 +27,6 @@ pub struct PingId(pub(crate) u64);
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "moved twice, a few times per call"
-)]
 pub enum Event {
     /// The registration is in another state, or was refreshed.
     Registration(RegistrationState),
@@ -81,6 +80,40 @@ pub enum Event {
         /// The ping.
         ping: PingId,
         /// The final status, or why there is none.
+        result: Result<u16, String>,
+    },
+    /// A subscription is in another state.
+    Subscription {
+        /// Which.
+        subscription: SubscriptionId,
+        /// Where it stands.
+        state: SubscriptionState,
+    },
+    /// News of something watched.
+    Notified {
+        /// The subscription; `None` for what our own server sends without one.
+        subscription: Option<SubscriptionId>,
+        /// The news, whole.
+        notice: Notice,
+    },
+    /// Our own server hints that there is another configuration to fetch. A hint, and nothing more.
+    CheckSync,
+    /// Our own presence, as far as its server holds it, is in another state.
+    Publication(PublicationState),
+    /// A short message came.
+    MessageReceived {
+        /// Who wrote it, as they claim.
+        from: NameAddr,
+        /// Where the request came from.
+        source: SocketAddr,
+        /// What they wrote; control characters included.
+        text: String,
+    },
+    /// A short message came to its end.
+    MessageSent {
+        /// Which.
+        message: MessageId,
+        /// The status that took it, or why it was not taken.
         result: Result<u16, String>,
     },
     /// [`Endpoint::shutdown`](crate::Endpoint::shutdown) is done: no call, no registration, no transaction is left.

@@ -2,6 +2,7 @@
 //! `receive` sorts what comes in, `outgoing` carries what goes out, `core` holds what both need.
 
 mod cancel;
+pub(crate) mod capabilities;
 mod config;
 mod contact;
 mod core;
@@ -9,6 +10,7 @@ mod counts;
 mod event;
 mod flow;
 mod incoming;
+mod interests;
 mod outgoing;
 mod output;
 mod ping;
@@ -22,6 +24,8 @@ pub use config::{ConfigError, EndpointConfig, Transport};
 pub use counts::Counts;
 pub use event::{CallId, Event, PingId};
 pub(crate) use incoming::Incoming;
+use interests::Interests;
+pub use interests::{MessageId, SubscriptionId};
 pub use outgoing::{MAX_ADDRESSES, MAX_REQUESTS};
 pub use output::{FlowId, Output, ResolveId};
 
@@ -39,6 +43,7 @@ pub struct Endpoint {
     core: Core,
     registration: Registration,
     calls: Calls,
+    interests: Interests,
     /// Shutdown began.
     stopping: bool,
     stopped: bool,
@@ -57,6 +62,7 @@ impl Endpoint {
             core,
             registration,
             calls: Calls::default(),
+            interests: Interests::default(),
             stopping: false,
             stopped: false,
         })
@@ -73,6 +79,7 @@ impl Endpoint {
         if self.core.flow.opened(flow, local) {
             self.core.send_waiting(now);
             self.registration.flow_opened(&mut self.core, now);
+            self.interests.follow_contact(&mut self.core, now);
         }
         self.settle(now);
     }
@@ -220,6 +227,7 @@ impl Endpoint {
         self.stopping = true;
         self.core.listening = false;
         self.calls.hang_up_all(&mut self.core, now);
+        self.interests.withdraw(&mut self.core, now);
         self.registration.unregister(&mut self.core, now);
         self.settle(now);
     }
@@ -247,6 +255,7 @@ impl Endpoint {
             .chain(requests)
             .chain(self.registration.next_wake())
             .chain(self.calls.next_wake())
+            .chain(self.interests.next_wake())
             .min()
     }
 
@@ -261,6 +270,7 @@ impl Endpoint {
         }
         self.calls.wake(&mut self.core, now);
         self.registration.wake(&mut self.core, now);
+        self.interests.wake(&mut self.core, now);
         self.settle(now);
     }
 
@@ -287,6 +297,7 @@ impl Endpoint {
     pub fn registration_changed_network(&mut self, now: Instant) {
         if !self.stopping {
             self.registration.network_changed(&mut self.core, now);
+            self.interests.network_changed(&mut self.core, now);
         }
         self.settle(now);
     }
@@ -306,6 +317,7 @@ impl Endpoint {
             dialogs: self.calls.dialogs(),
             client_transactions: self.core.clients.len(),
             server_transactions: self.core.servers.len(),
+            subscriptions: self.interests.subscriptions(),
             requests: self.core.outgoing.len(),
             dropped: self.core.dropped,
             refused: self.core.refused,
@@ -323,12 +335,16 @@ impl Endpoint {
             match user {
                 User::Registration => {
                     self.registration
-                        .on_reply(&mut self.core, now, request, reply)
+                        .on_reply(&mut self.core, now, request, reply);
+                    self.interests.follow_contact(&mut self.core, now);
                 }
                 User::Call(call) => self
                     .calls
                     .on_reply(&mut self.core, now, call, request, reply),
                 User::Ping(ping) => ping::on_reply(&mut self.core, ping, reply),
+                User::Subscription(_) | User::Publication | User::Message(_) => self
+                    .interests
+                    .on_reply(&mut self.core, now, (user, request), reply),
                 User::Nobody => {}
             }
             self.core.follow_up(now);
@@ -337,6 +353,7 @@ impl Endpoint {
             && !self.stopped
             && self.calls.is_settled()
             && self.registration.is_idle()
+            && self.interests.is_settled()
             && !self.core.has_unanswered()
         {
             self.stop();
@@ -346,6 +363,7 @@ impl Endpoint {
     fn stop(&mut self) {
         self.stopped = true;
         self.calls.clear();
+        self.interests.clear();
         self.core.clients.kill_all();
         self.core.servers.kill_all();
         self.core.outgoing.clear();

@@ -1,10 +1,12 @@
 //! From a datagram to whom it concerns (RFC 3261 §8.2, §18.2): checks that every request passes, and who handles what passes.
 
 use super::Endpoint;
+use super::capabilities;
 use super::incoming::Incoming;
 use super::output::FlowId;
 use crate::call::options;
 use crate::message::{HeaderName, Message, Method, Request, Response, Via};
+use crate::subscription::Package;
 use crate::transaction::{Datagram, ServerKey};
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -150,6 +152,9 @@ impl Endpoint {
         if incoming.request.method == Method::Cancel {
             return self.take_cancel(now, &incoming);
         }
+        if self.interests.on_request(&mut self.core, now, &incoming) {
+            return;
+        }
         if incoming.essentials.to.tag().is_some() {
             return self.calls.on_request(&mut self.core, now, &incoming);
         }
@@ -158,8 +163,23 @@ impl Endpoint {
             Method::Invite => self.calls.arrive(&mut self.core, now, incoming),
             Method::Options => options::answer(&mut self.core, now, &incoming),
             Method::Bye => self.core.reply(now, &incoming, 481),
+            Method::Notify => self.refuse_notice(now, &incoming),
             _ => self.core.reply(now, &incoming, 405),
         }
+    }
+
+    /// A NOTIFY that nobody here asked for (RFC 6665 §4.1.3, §8.2.1).
+    fn refuse_notice(&mut self, now: Instant, incoming: &Incoming) {
+        let event = incoming.request.headers.text(HeaderName::Event);
+        let known = event.is_some_and(|event| Package::of(&event).is_some());
+        if known {
+            return self.core.reply(now, incoming, 481);
+        }
+        let mut response = self.core.response(incoming, 489);
+        response
+            .headers
+            .push(HeaderName::AllowEvents, capabilities::events());
+        self.core.respond(now, incoming, response);
     }
 
     fn take_cancel(&mut self, now: Instant, incoming: &Incoming) {

@@ -1,9 +1,9 @@
 //! Keeping one address of record registered (RFC 3261 §10, RFC 5626, RFC 5627, RFC 3608). `machine` is the life of a registration;
 //! `granted` and `binding` read what a registrar grants; `backoff` says how long to wait after a failure.
 
-mod backoff;
+pub(crate) mod backoff;
 mod binding;
-mod granted;
+pub(crate) mod granted;
 mod machine;
 mod state;
 

@@ -361,8 +361,8 @@ fn ping_tells_the_status() {
         .map(|(.., bytes)| String::from_utf8(bytes.clone()).unwrap())
         .unwrap();
     for header in [
-        "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS\r\n",
-        "Accept: application/sdp\r\n",
+        "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, NOTIFY, MESSAGE\r\n",
+        "Accept: application/sdp, text/plain, ",
         "Supported: \r\n",
     ] {
         assert!(answer.contains(header), "{answer}");

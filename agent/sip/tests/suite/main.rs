@@ -18,4 +18,5 @@ mod registering;
 mod registrar;
 mod requests;
 mod storm;
+mod watching;
 mod within;

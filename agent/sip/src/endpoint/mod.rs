@@ -1,6 +1,7 @@
 //! The state machine of one account. Owns registration, calls and what they share; never touches a socket or a clock.
 //! `receive` sorts what comes in, `outgoing` carries what goes out, `core` holds what both need.
 
+mod acceptability;
 mod cancel;
 pub(crate) mod capabilities;
 mod config;

@@ -1,11 +1,13 @@
 //! From a datagram to whom it concerns (RFC 3261 §8.2, §18.2): checks that every request passes, and who handles what passes.
 
 use super::Endpoint;
+use super::acceptability::unacceptable;
+use super::core::ALLOW;
 use super::capabilities;
 use super::incoming::Incoming;
 use super::output::FlowId;
 use crate::call::options;
-use crate::message::{HeaderName, Message, Method, Request, Response, Via};
+use crate::message::{Fault, HeaderName, Message, MessageError, Method, Request, Response, Via};
 use crate::subscription::Package;
 use crate::transaction::{Datagram, ServerKey};
 use std::net::SocketAddr;
@@ -25,11 +27,36 @@ impl Endpoint {
             // Empty lines keep a NAT open (RFC 5626 §3.5.1).
             return;
         }
-        match Message::parse(bytes) {
+        match Message::parse_or_salvage(bytes) {
             Ok(Message::Response(response)) => self.take_response(now, from, response),
             Ok(Message::Request(request)) => self.take_request(now, flow, from, request),
+            Err(Fault {
+                error,
+                request: Some(request),
+            }) => self.refuse_unreadable(flow, from, *request, &error),
             Err(_) => self.core.dropped += 1,
         }
+    }
+
+    /// Answers a request of which no more than its fields can be read.
+    fn refuse_unreadable(
+        &mut self,
+        flow: FlowId,
+        source: SocketAddr,
+        mut request: Request,
+        error: &MessageError,
+    ) {
+        let Some((reply_to, _)) = note_source(&mut request, source) else {
+            self.core.dropped += 1;
+            return;
+        };
+        self.refuse_statelessly(
+            flow,
+            reply_to,
+            &request,
+            error.status(),
+            Some(&error.to_string()),
+        );
     }
 
     fn take_response(&mut self, now: Instant, from: SocketAddr, response: Response) {
@@ -52,27 +79,23 @@ impl Endpoint {
         source: SocketAddr,
         mut request: Request,
     ) {
-        let Some(mut via) = request
-            .headers
-            .first_value(HeaderName::Via)
-            .and_then(|via| via.parse::<Via>().ok())
-        else {
+        let Some((reply_to, via)) = note_source(&mut request, source) else {
             self.core.dropped += 1;
             return;
         };
-        let reply_to = via.response_address(source);
-        via.note_source(source);
-        request
-            .headers
-            .replace_first_value(HeaderName::Via, &via.to_string());
         let mut essentials = match request.essentials() {
             Ok(essentials) => essentials,
             Err(error) => {
+                // An unknown method says more than what else is wrong (RFC 4475 §3.1.2.18).
+                let status = match request.method {
+                    Method::Other(_) => 501,
+                    _ => error.status(),
+                };
                 return self.refuse_statelessly(
                     flow,
                     reply_to,
                     &request,
-                    400,
+                    status,
                     Some(&error.to_string()),
                 );
             }
@@ -142,7 +165,9 @@ impl Endpoint {
             return Some((400, String::new()));
         }
         match request.headers.values(HeaderName::Require) {
-            Ok(tags) if tags.is_empty() => None,
+            Ok(tags) if tags.is_empty() => {
+                unacceptable(request).map(|status| (status, String::new()))
+            }
             Ok(tags) => Some((420, tags.join(", "))),
             Err(_) => Some((400, String::new())),
         }
@@ -202,15 +227,8 @@ impl Endpoint {
         status: u16,
         why: Option<&str>,
     ) {
-        let complete = [
-            HeaderName::From,
-            HeaderName::To,
-            HeaderName::CallId,
-            HeaderName::CSeq,
-        ]
-        .iter()
-        .all(|name| request.headers.has(*name));
-        if request.method == Method::Ack || !complete {
+        // Via leads the answer back and CSeq tells its sender what for; the rest may be what is missing (RFC 4475 §3.3.1).
+        if request.method == Method::Ack || !request.headers.has(HeaderName::CSeq) {
             self.core.dropped += 1;
             return;
         }
@@ -222,6 +240,9 @@ impl Endpoint {
                 format!("399 carillon \"{}\"", why.replace(['"', '\\'], "'")),
             );
         }
+        if status == 501 {
+            response.headers.push(HeaderName::Allow, ALLOW);
+        }
         if status == 503 {
             response.headers.push(HeaderName::RetryAfter, "10");
         }
@@ -231,4 +252,15 @@ impl Endpoint {
             bytes: response.to_bytes(),
         });
     }
+}
+
+/// Where the answer goes, and the topmost Via, in which the source is noted (RFC 3261 §18.2.1); `None` when there is none to read.
+fn note_source(request: &mut Request, source: SocketAddr) -> Option<(SocketAddr, Via)> {
+    let mut via: Via = request.headers.first_value(HeaderName::Via)?.parse().ok()?;
+    let reply_to = via.response_address(source);
+    via.note_source(source);
+    request
+        .headers
+        .replace_first_value(HeaderName::Via, &via.to_string());
+    Some((reply_to, via))
 }

@@ -1,8 +1,9 @@
 //! Why bytes were not taken as a SIP message, or a text not as one of its parts.
 
+use super::request::Request;
 use thiserror::Error;
 
-/// What is wrong with a message. [`MessageError::answerable`] tells whether a request with this fault can still get a 400.
+/// What is wrong with a message. [`MessageError::status`] is the answer to a request with this fault.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum MessageError {
@@ -19,6 +20,12 @@ pub enum MessageError {
     LineTooLong {
         /// Line number, from 1.
         line: usize,
+        /// Bytes allowed.
+        limit: usize,
+    },
+    /// A start line and header longer than [`MAX_HEAD`](super::MAX_HEAD).
+    #[error("the header is longer than {limit} bytes")]
+    HeadTooLong {
         /// Bytes allowed.
         limit: usize,
     },
@@ -42,14 +49,23 @@ pub enum MessageError {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// A request of another version of SIP.
+    #[error("the version is not SIP/2.0")]
+    Version,
+    /// A Request-URI that cannot be read.
+    #[error("the Request-URI cannot be read: {why}")]
+    RequestUri {
+        /// What is wrong with it.
+        why: SyntaxError,
+    },
     /// A header line without a colon, or with a name that is no token.
     #[error("line {line} is not a header field")]
     HeaderLine {
         /// Line number, from 1.
         line: usize,
     },
-    /// The empty line that ends the header is missing.
-    #[error("the header has no end")]
+    /// The last line of the header has no end.
+    #[error("the header ends in the middle of a line")]
     Unfinished,
     /// A header every message needs is missing.
     #[error("no {name} header")]
@@ -82,17 +98,33 @@ pub enum MessageError {
 }
 
 impl MessageError {
-    /// Whether the header could be read as far as an answer needs.
+    /// The status that answers a request with this fault.
     #[must_use]
-    pub fn answerable(&self) -> bool {
-        matches!(
-            self,
-            Self::Repeated { .. }
-                | Self::Header { .. }
-                | Self::ShortBody { .. }
-                | Self::Missing { .. }
-                | Self::TooManyValues { .. }
-        )
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Version => 505,
+            Self::TooLarge { .. } => 513,
+            _ => 400,
+        }
+    }
+}
+
+/// Why bytes are no message, and what an answer needs when they were meant to be a request.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{error}")]
+pub struct Fault {
+    /// What is wrong.
+    pub error: MessageError,
+    /// Method and readable header fields of a request that is unreadable elsewhere. Its URI means nothing.
+    pub request: Option<Box<Request>>,
+}
+
+impl From<MessageError> for Fault {
+    fn from(error: MessageError) -> Self {
+        Self {
+            error,
+            request: None,
+        }
     }
 }
 

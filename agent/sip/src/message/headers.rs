@@ -5,6 +5,7 @@ use super::error::MessageError;
 use super::limits::MAX_VALUES;
 use super::name::HeaderName;
 use super::scan;
+use memchr::memchr3_iter;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -15,8 +16,9 @@ pub struct Headers {
     fields: Vec<Field>,
 }
 
+/// Where one field stands in the buffer.
 #[derive(Debug, Clone, Copy)]
-struct Field {
+pub(super) struct Field {
     known: Option<HeaderName>,
     /// The written name; empty for a known one.
     name: Span,
@@ -36,30 +38,9 @@ impl Headers {
         Self::default()
     }
 
-    /// A header over a buffer whose fields are to be marked by [`Headers::mark`].
-    pub(super) fn over(text: Vec<u8>) -> Self {
-        Self {
-            text,
-            fields: Vec::with_capacity(16),
-        }
-    }
-
-    pub(super) fn mark(&mut self, name: Range<usize>, value: Range<usize>) {
-        let known = HeaderName::of(&self.text[name.clone()]);
-        let name = if known.is_some() {
-            Span::default()
-        } else {
-            Span::of(name)
-        };
-        self.fields.push(Field {
-            known,
-            name,
-            value: Span::of(value),
-        });
-    }
-
-    pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
-        &mut self.text
+    /// A header over a buffer whose fields are marked.
+    pub(super) fn over(text: Vec<u8>, fields: Vec<Field>) -> Self {
+        Self { text, fields }
     }
 
     /// How many fields there are.
@@ -237,13 +218,12 @@ impl Headers {
     /// Takes a text into the buffer. Line ends become spaces: no value can begin a header of its own.
     fn append(&mut self, text: &[u8]) -> Span {
         let start = self.text.len();
-        self.text.extend(text.iter().map(|byte| {
-            if matches!(byte, b'\r' | b'\n' | 0) {
-                b' '
-            } else {
-                *byte
-            }
-        }));
+        self.text.extend_from_slice(text);
+        // A NUL may stand behind a backslash in a quoted string (§25.1, quoted-pair).
+        let harmful = |at: usize| text[at] != 0 || at == 0 || text[at - 1] != b'\\';
+        for at in memchr3_iter(b'\r', b'\n', 0, text).filter(|at| harmful(*at)) {
+            self.text[start + at] = b' ';
+        }
         Span::of(start..self.text.len())
     }
 
@@ -256,6 +236,21 @@ impl Headers {
 
     fn slice(&self, span: Span) -> &[u8] {
         &self.text[span.start as usize..span.end as usize]
+    }
+}
+
+impl Field {
+    /// A field by the places of its name and value.
+    pub(super) fn new(known: Option<HeaderName>, name: Range<usize>, value: Range<usize>) -> Self {
+        Self {
+            known,
+            name: if known.is_some() {
+                Span::default()
+            } else {
+                Span::of(name)
+            },
+            value: Span::of(value),
+        }
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) mod uri;
 mod via;
 
 pub use cseq::CSeq;
-pub use error::{MessageError, SyntaxError};
+pub use error::{Fault, MessageError, SyntaxError};
 pub use framer::{Frame, Framer, FramingError, MAX_BUFFERED, MESSAGE_TIME, PING, PONG};
 pub use headers::Headers;
 pub use host::Host;
@@ -55,6 +55,14 @@ impl Message {
     /// # Errors
     /// Bytes that are no SIP/2.0 message, or more of something than the limits allow.
     pub fn parse(bytes: &[u8]) -> Result<Self, MessageError> {
+        parse::parse(bytes).map_err(|fault| fault.error)
+    }
+
+    /// Reads one datagram like [`Message::parse`], and keeps of a request that cannot be read what its answer needs.
+    ///
+    /// # Errors
+    /// See [`Message::parse`].
+    pub fn parse_or_salvage(bytes: &[u8]) -> Result<Self, Fault> {
         parse::parse(bytes)
     }
 

@@ -15,13 +15,13 @@ macro_rules! names {
 
             /// The name as it is printed.
             #[must_use]
-            pub fn as_str(self) -> &'static str {
+            pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text,)* }
             }
 
             /// The one-letter form, or an empty text.
             #[must_use]
-            pub fn compact(self) -> &'static str {
+            pub const fn compact(self) -> &'static str {
                 match self { $(Self::$variant => $compact,)* }
             }
         }
@@ -93,19 +93,92 @@ names! {
     FlowTimer "Flow-Timer" "",
 }
 
+/// How many names may fall together by length, first and last letter. One more does not compile: make it larger then.
+const BUCKET: usize = 4;
+const NONE: u8 = u8::MAX;
+static BY_SHAPE: [[u8; BUCKET]; 256] = by_shape();
+static BY_LETTER: [u8; 26] = by_letter();
+
+const fn shape(length: usize, first: u8, last: u8) -> usize {
+    let (first, last) = ((first | 0x20) as usize, (last | 0x20) as usize);
+    (length * 31 + first * 7 + last * 3) % 256
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "there are fewer than 255 names"
+)]
+const fn by_shape() -> [[u8; BUCKET]; 256] {
+    let mut table = [[NONE; BUCKET]; 256];
+    let mut at = 0;
+    while at < HeaderName::ALL.len() {
+        let text = HeaderName::ALL[at].as_str().as_bytes();
+        let bucket = shape(text.len(), text[0], text[text.len() - 1]);
+        let mut place = 0;
+        while table[bucket][place] != NONE {
+            place += 1;
+        }
+        table[bucket][place] = at as u8;
+        at += 1;
+    }
+    table
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "there are fewer than 255 names"
+)]
+const fn by_letter() -> [u8; 26] {
+    let mut table = [NONE; 26];
+    let mut at = 0;
+    while at < HeaderName::ALL.len() {
+        if let [letter] = HeaderName::ALL[at].compact().as_bytes() {
+            table[(*letter - b'a') as usize] = at as u8;
+        }
+        at += 1;
+    }
+    table
+}
+
 impl HeaderName {
     /// The known name of a text in its long or compact form, without regard to case.
     #[must_use]
     pub fn of(text: &[u8]) -> Option<Self> {
-        if let [letter] = text {
-            let letter = letter.to_ascii_lowercase();
-            return Self::ALL
-                .iter()
-                .copied()
-                .find(|name| name.compact().as_bytes() == [letter]);
+        let (first, last) = (text.first()?, text.last()?);
+        if text.len() == 1 {
+            let letter = first.to_ascii_lowercase().wrapping_sub(b'a');
+            let at = BY_LETTER.get(usize::from(letter))?;
+            return Self::ALL.get(usize::from(*at)).copied();
         }
-        Self::ALL.iter().copied().find(|name| {
-            name.as_str().len() == text.len() && name.as_str().as_bytes().eq_ignore_ascii_case(text)
-        })
+        let candidates = &BY_SHAPE[shape(text.len(), *first, *last)];
+        let names = candidates
+            .iter()
+            .map_while(|at| Self::ALL.get(usize::from(*at)));
+        names
+            .copied()
+            .find(|name| name.as_str().as_bytes().eq_ignore_ascii_case(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_found_in_any_case_and_nothing_else_is() {
+        for name in HeaderName::ALL {
+            for text in [
+                name.as_str().to_ascii_lowercase(),
+                name.as_str().to_ascii_uppercase(),
+                name.compact().to_owned(),
+            ] {
+                if !text.is_empty() {
+                    assert_eq!(HeaderName::of(text.as_bytes()), Some(*name), "{text}");
+                }
+            }
+        }
+        for text in ["", "Vi", "Viaa", "z", "@", "{", "From ", "Xo", "Subjec_"] {
+            assert_eq!(HeaderName::of(text.as_bytes()), None, "{text}");
+        }
     }
 }

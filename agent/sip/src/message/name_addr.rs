@@ -76,13 +76,19 @@ impl FromStr for NameAddr {
         } else if let Some(open) = text.find('<') {
             let name = text[..open].trim();
             (
-                Some(name.to_owned()).filter(|name| !name.is_empty()),
+                Some(printable(name)).filter(|name| !name.is_empty()),
                 &text[open..],
             )
         } else {
             // Without brackets, parameters belong to the header (§20).
             let (uri, params) = text.split_once(';').unwrap_or((text, ""));
-            let uri = uri.trim_end().parse()?;
+            let uri = uri.trim_end();
+            if uri.contains('?') {
+                return Err(SyntaxError::new(
+                    "an address with a question mark needs angle brackets",
+                ));
+            }
+            let uri = uri.parse()?;
             return Ok(Self {
                 display_name: None,
                 uri,

@@ -1,129 +1,206 @@
 //! Bytes into a message (RFC 3261 §7, §25). One pass, one copy; folds are opened in the copy; header values are only marked.
-//! Lenient: bare LF, empty lines in front, spaces before a colon, a missing Content-Length, bytes that are no UTF-8.
-//! Strict: the version, token names, a bare CR or NUL in the header, every limit.
+//! Lenient: bare LF, empty lines in front, spaces before a colon, a missing Content-Length, a missing empty line at the end,
+//! bytes that are no UTF-8. Strict: the version, token names, a bare CR or NUL in the header, every limit.
 
 use super::Message;
-use super::error::MessageError;
-use super::headers::Headers;
-use super::limits::{MAX_HEADERS, MAX_LINE, MAX_MESSAGE};
+use super::error::{Fault, MessageError};
+use super::headers::{Field, Headers};
+use super::limits::{MAX_HEAD, MAX_HEADERS, MAX_LINE, MAX_MESSAGE};
 use super::method::Method;
 use super::name::HeaderName;
 use super::request::Request;
 use super::response::Response;
 use super::scan::is_token_byte;
 use super::uri::AddrSpec;
+use memchr::{memchr, memchr2_iter};
 
 enum Start {
     Request(Method, AddrSpec),
     Response(u16, String),
 }
 
-pub(super) fn parse(bytes: &[u8]) -> Result<Message, MessageError> {
+/// The header section of a message: its fields, where its folds end, and where the body begins.
+struct Head {
+    fields: Vec<Field>,
+    folds: Vec<usize>,
+    body: usize,
+}
+
+/// Reads a message. What can be said of a request that cannot be read comes with the error.
+pub(super) fn parse(bytes: &[u8]) -> Result<Message, Fault> {
     if bytes.len() > MAX_MESSAGE {
-        return Err(MessageError::TooLarge {
+        return Err(Fault::from(MessageError::TooLarge {
             size: bytes.len(),
             limit: MAX_MESSAGE,
-        });
+        }));
     }
     let skipped = bytes
         .iter()
         .take_while(|byte| matches!(byte, b'\r' | b'\n'))
         .count();
     let bytes = &bytes[skipped..];
-    let head_end = end_of_head(bytes)?;
-    let mut headers = Headers::over(bytes[..head_end].to_vec());
-
-    let first_end = line_end(bytes, 0, 1)?;
-    let start = parse_start(trim_line_end(&bytes[..first_end]))?;
-    let mut at = first_end;
-    let mut line = 1;
-    while at < head_end {
-        line += 1;
-        let field_start = at;
-        let mut end = line_end(bytes, at, line)?;
-        let field_line = line;
-        // A following line that begins with a blank belongs to this field: its line end becomes blanks.
-        while end < head_end && matches!(bytes[end], b' ' | b'\t') {
-            line += 1;
-            let fold = end;
-            end = line_end(bytes, fold, line)?;
-            if end - field_start > MAX_LINE {
-                return Err(MessageError::LineTooLong {
-                    line,
-                    limit: MAX_LINE,
-                });
-            }
-            for byte in headers.buffer()[..fold]
-                .iter_mut()
-                .rev()
-                .take_while(|byte| matches!(byte, b'\r' | b'\n'))
-            {
-                *byte = b' ';
-            }
-        }
-        at = end;
-        if headers.len() >= MAX_HEADERS {
-            return Err(MessageError::TooManyHeaders { limit: MAX_HEADERS });
-        }
-        mark_field(&mut headers, field_start, end, field_line)?;
-    }
-
-    let available = &bytes[body_start(bytes, head_end)..];
-    let promised = headers
-        .text(HeaderName::ContentLength)
-        .and_then(|text| text.parse::<usize>().ok());
-    let body = available[..promised.unwrap_or(available.len()).min(available.len())].to_vec();
-    Ok(match start {
-        Start::Request(method, uri) => Message::Request(Request {
-            method,
-            uri,
-            headers,
-            body,
-        }),
-        Start::Response(status, reason) => Message::Response(Response {
-            status,
-            reason,
-            headers,
-            body,
-        }),
+    let read = || -> Result<Message, MessageError> {
+        let first = line_end(bytes, 0, 1)?;
+        let start = parse_start(trim_line_end(&bytes[..first]))?;
+        let head = parse_head(bytes, first, false)?;
+        let (headers, body) = finish(bytes, first, head);
+        Ok(match start {
+            Start::Request(method, uri) => Message::Request(Request {
+                method,
+                uri,
+                headers,
+                body,
+            }),
+            Start::Response(status, reason) => Message::Response(Response {
+                status,
+                reason,
+                headers,
+                body,
+            }),
+        })
+    };
+    read().map_err(|error| Fault {
+        request: salvage(bytes).map(Box::new),
+        error,
     })
 }
 
-/// Where the last header line ends, its line end included.
-fn end_of_head(bytes: &[u8]) -> Result<usize, MessageError> {
-    let mut at = 0;
-    while let Some(next) = bytes[at..].iter().position(|byte| *byte == b'\n') {
-        let end = at + next + 1;
-        match bytes.get(end..) {
-            Some([b'\n', ..] | [b'\r', b'\n', ..]) => return Ok(end),
-            _ => at = end,
-        }
+/// What can be read of a request whose start line or fields cannot all be read: enough to answer it.
+fn salvage(bytes: &[u8]) -> Option<Request> {
+    let first = memchr(b'\n', &bytes[..bytes.len().min(MAX_HEAD)])? + 1;
+    let line = trim_line_end(&bytes[..first]);
+    let (method, rest) = line.split_at(line.iter().position(|byte| *byte == b' ')?);
+    // Something must tell that this was meant to be SIP: no answer to what happens to hit the port.
+    let names_sip = memchr::memmem::rfind(rest, b" SIP/").is_some();
+    let method = Method::of(std::str::from_utf8(method).ok()?)?;
+    if !names_sip {
+        return None;
     }
-    Err(MessageError::Unfinished)
+    let head = parse_head(bytes, first, true).ok()?;
+    let (headers, _) = finish(bytes, first, head);
+    Some(Request {
+        method,
+        uri: AddrSpec::Other("unreadable:".to_owned()),
+        headers,
+        body: Vec::new(),
+    })
 }
 
-fn body_start(bytes: &[u8], head_end: usize) -> usize {
-    head_end
-        + if bytes[head_end..].starts_with(b"\r\n") {
-            2
-        } else {
-            1
+/// Marks the fields from `first` on. `lenient` skips lines that are no field and stops at limits instead of failing.
+fn parse_head(bytes: &[u8], first: usize, lenient: bool) -> Result<Head, MessageError> {
+    let mut head = Head {
+        fields: Vec::with_capacity(16),
+        folds: Vec::new(),
+        body: bytes.len(),
+    };
+    let mut at = first;
+    let mut line = 1;
+    while at < bytes.len() {
+        match &bytes[at..] {
+            [b'\n', ..] => {
+                head.body = at + 1;
+                return Ok(head);
+            }
+            [b'\r', b'\n', ..] => {
+                head.body = at + 2;
+                return Ok(head);
+            }
+            _ => {}
         }
+        line += 1;
+        let (begin, field_line) = (at, line);
+        let mut end = match line_end(bytes, at, line) {
+            Ok(end) => end,
+            Err(MessageError::HeaderLine { .. }) if lenient => {
+                at += memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |end| end + 1);
+                continue;
+            }
+            Err(_) if lenient => return Ok(head),
+            Err(error) => return Err(error),
+        };
+        // A following line that begins with a blank belongs to this field: its line end becomes blanks.
+        while matches!(bytes.get(end), Some(b' ' | b'\t')) {
+            line += 1;
+            head.folds.push(end);
+            end = match line_end(bytes, end, line) {
+                Ok(end) if end - begin <= MAX_LINE => end,
+                _ if lenient => return Ok(head),
+                Ok(_) => {
+                    return Err(MessageError::LineTooLong {
+                        line,
+                        limit: MAX_LINE,
+                    });
+                }
+                Err(error) => return Err(error),
+            };
+        }
+        at = end;
+        if head.fields.len() >= MAX_HEADERS || end > MAX_HEAD {
+            if lenient {
+                return Ok(head);
+            }
+            return Err(if end > MAX_HEAD {
+                MessageError::HeadTooLong { limit: MAX_HEAD }
+            } else {
+                MessageError::TooManyHeaders { limit: MAX_HEADERS }
+            });
+        }
+        match mark_field(bytes, begin, end, first) {
+            Some(field) => head.fields.push(field),
+            None if lenient => {}
+            None => return Err(MessageError::HeaderLine { line: field_line }),
+        }
+    }
+    Ok(head)
+}
+
+/// Copies the header section and the body.
+fn finish(bytes: &[u8], first: usize, head: Head) -> (Headers, Vec<u8>) {
+    let mut text = bytes[first..head.body].to_vec();
+    for fold in head.folds {
+        for byte in text[..fold - first]
+            .iter_mut()
+            .rev()
+            .take_while(|byte| matches!(byte, b'\r' | b'\n'))
+        {
+            *byte = b' ';
+        }
+    }
+    let headers = Headers::over(text, head.fields);
+    let available = &bytes[head.body..];
+    let promised = headers.get(HeaderName::ContentLength).and_then(decimal);
+    let body = available[..promised.unwrap_or(available.len()).min(available.len())].to_vec();
+    (headers, body)
+}
+
+fn decimal(text: &[u8]) -> Option<usize> {
+    if text.is_empty() || text.len() > 18 {
+        return None;
+    }
+    text.iter().try_fold(0, |sum, byte| {
+        byte.is_ascii_digit()
+            .then(|| sum * 10 + usize::from(byte - b'0'))
+    })
 }
 
 /// Where the line that begins at `start` ends, its line end included.
 fn line_end(bytes: &[u8], start: usize, line: usize) -> Result<usize, MessageError> {
     let rest = &bytes[start..];
-    let end = rest
-        .iter()
-        .take(MAX_LINE + 2)
-        .position(|byte| *byte == b'\n')
-        .ok_or(MessageError::LineTooLong {
-            line,
-            limit: MAX_LINE,
-        })?;
+    let window = &rest[..rest.len().min(MAX_LINE + 2)];
+    let Some(end) = memchr(b'\n', window) else {
+        return Err(if window.len() < rest.len() {
+            MessageError::LineTooLong {
+                line,
+                limit: MAX_LINE,
+            }
+        } else {
+            MessageError::Unfinished
+        });
+    };
     let content = trim_line_end(&rest[..=end]);
-    if content.iter().any(|byte| matches!(byte, b'\r' | 0)) {
+    // A NUL may stand behind a backslash in a quoted string (§25.1, quoted-pair), a CR only at the end.
+    let harmful = |at: usize| content[at] == b'\r' || at == 0 || content[at - 1] != b'\\';
+    if memchr2_iter(b'\r', 0, content).any(harmful) {
         return Err(MessageError::HeaderLine { line });
     }
     Ok(start + end + 1)
@@ -161,7 +238,12 @@ fn parse_start(line: &[u8]) -> Result<Start, MessageError> {
         .rsplit_once(' ')
         .ok_or(bad("no URI and version"))?;
     if !version.eq_ignore_ascii_case("SIP/2.0") {
-        return Err(bad("the version is another"));
+        let other = version.len() > 4 && version.as_bytes()[..4].eq_ignore_ascii_case(b"SIP/");
+        return Err(if other {
+            MessageError::Version
+        } else {
+            bad("the version is missing")
+        });
     }
     let method = Method::of(method).ok_or(bad("the method is no token"))?;
     let uri = uri.trim();
@@ -170,30 +252,28 @@ fn parse_start(line: &[u8]) -> Result<Start, MessageError> {
         .strip_prefix('<')
         .and_then(|uri| uri.strip_suffix('>'))
         .unwrap_or(uri);
-    let uri = uri.parse().map_err(|_| bad("the URI cannot be read"))?;
+    let uri = uri
+        .parse()
+        .map_err(|why| MessageError::RequestUri { why })?;
     Ok(Start::Request(method, uri))
 }
 
-fn mark_field(
-    headers: &mut Headers,
-    start: usize,
-    end: usize,
-    line: usize,
-) -> Result<(), MessageError> {
-    let text = headers.buffer();
-    let field = &text[start..end];
-    let bad = MessageError::HeaderLine { line };
-    let Some(colon) = field.iter().position(|byte| *byte == b':') else {
-        return Err(bad);
-    };
-    let name = start..start + field[..colon].trim_ascii_end().len();
-    if name.is_empty() || !text[name.clone()].iter().copied().all(is_token_byte) {
-        return Err(bad);
+/// The field in `bytes[begin..end]`, with places counted from `base`.
+fn mark_field(bytes: &[u8], begin: usize, end: usize, base: usize) -> Option<Field> {
+    let field = &bytes[begin..end];
+    let colon = field.iter().position(|byte| *byte == b':')?;
+    let name = field[..colon].trim_ascii_end();
+    let known = HeaderName::of(name);
+    if known.is_none() && (name.is_empty() || !name.iter().copied().all(is_token_byte)) {
+        return None;
     }
     let value = &field[colon + 1..];
     let leading = value.len() - value.trim_ascii_start().len();
-    let value_start = start + colon + 1 + leading;
-    let value = value_start..value_start + value.trim_ascii().len();
-    headers.mark(name, value);
-    Ok(())
+    let start = begin - base + colon + 1 + leading;
+    let value = start..start + value.trim_ascii().len();
+    Some(Field::new(
+        known,
+        begin - base..begin - base + name.len(),
+        value,
+    ))
 }

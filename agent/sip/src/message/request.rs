@@ -7,7 +7,7 @@ use super::method::Method;
 use super::name::HeaderName;
 use super::name_addr::NameAddr;
 use super::uri::AddrSpec;
-use super::via::Via;
+use super::via::{Via, has_gaps};
 
 /// A request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,6 +105,14 @@ impl Essentials {
         let via = headers
             .first_value(HeaderName::Via)
             .ok_or(MessageError::Missing { name: "Via" })?;
+        if headers
+            .all(HeaderName::Via)
+            .any(|field| has_gaps(&String::from_utf8_lossy(field)))
+        {
+            return Err(bad(HeaderName::Via)(SyntaxError::new(
+                "nothing stands between two separators",
+            )));
+        }
         let via = via.parse().map_err(bad(HeaderName::Via))?;
         let from = once(headers, HeaderName::From)?
             .parse()

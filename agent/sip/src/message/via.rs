@@ -4,6 +4,7 @@ use super::error::SyntaxError;
 use super::host::Host;
 use super::params::Params;
 use super::scan;
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
@@ -11,9 +12,13 @@ use std::str::FromStr;
 /// What every branch of RFC 3261 begins with.
 pub const BRANCH_COOKIE: &str = "z9hG4bK";
 
+const VERSION: Cow<'static, str> = Cow::Borrowed("2.0");
+
 /// One hop a request came over. An unknown transport is kept as written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Via {
+    /// Version of the protocol, `2.0`; a request of another version can still be answered over the way it came.
+    pub version: Cow<'static, str>,
     /// Transport name, such as `UDP`.
     pub transport: String,
     /// Host of sent-by.
@@ -32,6 +37,7 @@ impl Via {
         params.set("branch", Some(branch));
         params.set("rport", None);
         Self {
+            version: VERSION,
             transport: transport.to_owned(),
             host: Host::from(sent_by.ip()),
             port: Some(sent_by.port()),
@@ -80,6 +86,15 @@ impl Via {
     }
 }
 
+/// Whether a Via field holds separators around nothing, the sign of a broken element (RFC 4475 §3.1.2.1). One semicolon at the end
+/// of a hop is common and harmless.
+pub(super) fn has_gaps(field: &str) -> bool {
+    scan::split(field, b',').any(|hop| {
+        let mut parts = scan::split(hop, b';');
+        hop.is_empty() || (parts.any(str::is_empty) && parts.next().is_some())
+    })
+}
+
 impl FromStr for Via {
     type Err = SyntaxError;
 
@@ -90,7 +105,8 @@ impl FromStr for Via {
         let (version, rest) = rest
             .split_once('/')
             .ok_or(SyntaxError::new("a Via begins with SIP/2.0/"))?;
-        if !protocol.trim().eq_ignore_ascii_case("SIP") || version.trim() != "2.0" {
+        let version = version.trim();
+        if !protocol.trim().eq_ignore_ascii_case("SIP") || !scan::is_token(version) {
             return Err(SyntaxError::new("a Via begins with SIP/2.0/"));
         }
         let rest = rest.trim_start();
@@ -103,6 +119,11 @@ impl FromStr for Via {
         let (sent_by, params) = rest.split_once(';').unwrap_or((rest, ""));
         let (host, port) = Host::parse_with_port(sent_by.trim())?;
         Ok(Self {
+            version: if version == VERSION {
+                VERSION
+            } else {
+                Cow::Owned(version.to_owned())
+            },
             transport: transport.to_owned(),
             host,
             port,
@@ -113,7 +134,7 @@ impl FromStr for Via {
 
 impl fmt::Display for Via {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "SIP/2.0/{} {}", self.transport, self.host)?;
+        write!(out, "SIP/{}/{} {}", self.version, self.transport, self.host)?;
         if let Some(port) = self.port {
             write!(out, ":{port}")?;
         }

@@ -9,6 +9,7 @@ mod calls;
 mod digests;
 mod forks;
 mod framing;
+mod fuzzing;
 mod limits;
 mod messages;
 mod negotiation;

@@ -97,12 +97,12 @@ struct World {
 /// Lives through the script, shuts down, and looks whether anything is left.
 pub fn run(data: &[u8]) {
     let mut script = Script { rest: data };
-    let registers = script.byte() % 2 == 0;
+    let registers = script.byte().is_multiple_of(2);
     let mut config = EndpointConfig::new("sip:bob@192.0.2.1".parse().expect("a URI"));
     if !registers {
         config.register_expires = Duration::ZERO;
     }
-    config.only_from_proxy = script.byte() % 8 == 0;
+    config.only_from_proxy = script.byte().is_multiple_of(8);
     config.max_calls = 4;
     let mut world = World {
         endpoint: Endpoint::new(config, 7).expect("a good configuration"),
@@ -144,7 +144,7 @@ impl World {
             11 => self.command(script),
             12 => self.command(script),
             13 => {
-                self.offline = script.byte() % 2 == 0;
+                self.offline = script.byte().is_multiple_of(2);
                 if let Some(flow) = self.flow.take() {
                     self.endpoint.flow_failed(self.now, flow, "pulled out");
                 }
@@ -189,30 +189,29 @@ impl World {
         let mut to = "<sip:bob@192.0.2.1>".to_owned();
         let mut call_id = format!("call-{}", flags >> 6);
         if flags & 2 != 0 {
-            if let Some(response) = pick(&self.answered, script.byte()) {
-                if let Ok(essentials) = response.essentials() {
-                    (from, to, call_id) = (
-                        essentials.from.to_string(),
-                        essentials.to.to_string(),
-                        essentials.call_id,
-                    );
-                }
+            if let Some(response) = pick(&self.answered, script.byte())
+                && let Ok(essentials) = response.essentials()
+            {
+                (from, to, call_id) = (
+                    essentials.from.to_string(),
+                    essentials.to.to_string(),
+                    essentials.call_id,
+                );
             }
-        } else if flags & 4 != 0 {
-            if let Some(request) = pick(&self.sent, script.byte()) {
-                if let Ok(essentials) = request.essentials() {
-                    let peer = essentials.to;
-                    let peer = match peer.tag() {
-                        Some(_) => peer,
-                        None => peer.with_tag("far"),
-                    };
-                    (from, to, call_id) = (
-                        peer.to_string(),
-                        essentials.from.to_string(),
-                        essentials.call_id,
-                    );
-                }
-            }
+        } else if flags & 4 != 0
+            && let Some(request) = pick(&self.sent, script.byte())
+            && let Ok(essentials) = request.essentials()
+        {
+            let peer = essentials.to;
+            let peer = match peer.tag() {
+                Some(_) => peer,
+                None => peer.with_tag("far"),
+            };
+            (from, to, call_id) = (
+                peer.to_string(),
+                essentials.from.to_string(),
+                essentials.call_id,
+            );
         }
         let branch = number ^ u32::from(flags & 8);
         let text = format!(

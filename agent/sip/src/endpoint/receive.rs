@@ -2,8 +2,8 @@
 
 use super::Endpoint;
 use super::acceptability::unacceptable;
-use super::core::ALLOW;
 use super::capabilities;
+use super::core::ALLOW;
 use super::incoming::Incoming;
 use super::output::FlowId;
 use crate::call::options;

@@ -9,6 +9,7 @@ use crate::messages::corpus;
 use proptest::prelude::*;
 
 #[path = "../../fuzz/src/lib.rs"]
+#[expect(unreachable_pub, reason = "the fuzz targets reach it")]
 mod targets;
 
 /// Bytes, or a piece of the corpus with some of them in it.

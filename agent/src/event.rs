@@ -111,6 +111,8 @@ pub enum CallCause {
     HungUpThere,
     /// The caller gave up before an answer: a missed call.
     Missed,
+    /// The caller gave up because somebody else answered: not missed.
+    AnsweredElsewhere,
     /// This side declined.
     Declined,
     /// The far side is busy.
@@ -121,6 +123,8 @@ pub enum CallCause {
     NoAnswer,
     /// No common ground for the sound, or a sound device failed.
     Media,
+    /// The far side was put through to somebody else, or another call took this one's place.
+    Transferred,
     /// The far side could not be reached, or stopped answering.
     Unreachable,
     /// The actor of the call or its account ended unexpectedly.

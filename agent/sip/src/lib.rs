@@ -49,11 +49,11 @@ pub mod sdp;
 pub mod subscription;
 pub mod transaction;
 
-pub use call::{CallError, EndCause};
+pub use call::{CallError, Change, EndCause, Reason, Replaces, TransferOutcome};
 pub use digest::{Credential, Password};
 pub use endpoint::{
     CallId, ConfigError, Counts, Endpoint, EndpointConfig, Event, FlowId, MessageId, Output,
-    PingId, ResolveId, SubscriptionId, Transport,
+    PingId, ResolveId, SubscriptionId, TransferPolicy, Transport,
 };
 pub use message::{AddrSpec, Host, NameAddr, Uri};
 pub use offer::{Codec, LocalMedia, NegotiatedMedia};

@@ -34,6 +34,11 @@ impl Random {
         f64::from((self.next() >> 32) as u32) / f64::from(u32::MAX)
     }
 
+    /// A number from `low` to `high`, both included.
+    pub(crate) fn between(&mut self, low: u64, high: u64) -> u64 {
+        low + self.next() % (high - low + 1)
+    }
+
     fn next(&mut self) -> u64 {
         self.counter += 1;
         let mut hash = Sha256::new();

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use actix::{ActorFutureExt, Addr, AsyncContext, Context, Handler, ResponseActFuture, WrapFuture};
 use carillon_schemas::Timestamp;
 use carillon_schemas::status::{CallState, Direction};
-use carillon_sip::{CallError, CallId, EndCause, Event, NameAddr};
+use carillon_sip::{CallError, CallId, EndCause, Event, NameAddr, Reason};
 use futures_util::FutureExt;
 
 use super::messages::{Answer, CallBegan, CallCrashed, Hangup, Place};
@@ -54,7 +54,7 @@ impl Account {
                     }
                 }
             }
-            Event::CallEstablished { call, media } | Event::MediaChanged { call, media } => {
+            Event::CallEstablished { call, media } => {
                 if let Some(line) = self.lines.get_mut(&call) {
                     line.answered = true;
                     line.call.do_send(Agreed {
@@ -63,11 +63,24 @@ impl Account {
                     });
                 }
             }
-            Event::CallEnded { call, cause } => {
+            Event::MediaChanged { call, media } => {
+                if let Some(line) = self.lines.get(&call) {
+                    line.call.do_send(Agreed {
+                        media,
+                        established: false,
+                    });
+                }
+            }
+            Event::CallEnded {
+                call,
+                cause,
+                reason,
+            } => {
                 if let Some(line) = self.lines.remove(&call) {
-                    let (cause, text) = line
-                        .trouble
-                        .unwrap_or_else(|| explained(&cause, line.incoming, line.answered));
+                    let (cause, text) = line.trouble.unwrap_or_else(|| {
+                        let (cause, text) = explained(&cause, line.incoming, line.answered);
+                        with_reason(cause, text, reason.as_ref())
+                    });
                     line.call.do_send(End { cause, text });
                 }
                 self.leave_if_drained(ctx);
@@ -383,19 +396,52 @@ fn explained(cause: &EndCause, incoming: bool, answered: bool) -> (CallCause, St
         EndCause::RemoteHangup => (CallCause::HungUpThere, "the far side hung up".to_owned()),
         EndCause::Cancelled => (CallCause::Missed, "the caller gave up".to_owned()),
         EndCause::Declined { status } => (CallCause::Declined, format!("declined with {status}")),
-        EndCause::Rejected { status, reason } => {
+        EndCause::Rejected {
+            status,
+            reason,
+            retry_after,
+        } => {
             let cause = match status {
                 486 | 600 => CallCause::Busy,
                 408 | 480 | 487 => CallCause::NoAnswer,
                 _ => CallCause::Refused,
             };
-            (cause, format!("{status} {}", shown(reason)))
+            let again = retry_after.map_or_else(String::new, |wait| {
+                format!("; try again in {} s", wait.as_secs())
+            });
+            (cause, format!("{status} {}{again}", shown(reason)))
         }
+        EndCause::Replaced { .. } => (
+            CallCause::Transferred,
+            "another call took its place".to_owned(),
+        ),
+        EndCause::Transferred => (
+            CallCause::Transferred,
+            "the far side talks to somebody else now".to_owned(),
+        ),
+        EndCause::SessionExpired => (
+            CallCause::Unreachable,
+            "the far side did not refresh the session in time".to_owned(),
+        ),
         EndCause::NoAnswer if incoming => (CallCause::Missed, "nobody answered".to_owned()),
         EndCause::NoAnswer => (CallCause::NoAnswer, "nobody answered".to_owned()),
         EndCause::MediaRefused { why } => (CallCause::Media, shown(why)),
         EndCause::Failed { why } => (CallCause::Unreachable, shown(why)),
         _ => (CallCause::Unreachable, "the call ended".to_owned()),
+    }
+}
+
+/// What the far side gave as its reason (RFC 3326), added to what is known.
+fn with_reason(cause: CallCause, text: String, reason: Option<&Reason>) -> (CallCause, String) {
+    match reason {
+        Some(reason) if cause == CallCause::Missed && reason.is_answered_elsewhere() => (
+            CallCause::AnsweredElsewhere,
+            "somebody else answered".to_owned(),
+        ),
+        Some(Reason {
+            text: Some(given), ..
+        }) if !given.is_empty() => (cause, format!("{text} ({})", shown(given))),
+        _ => (cause, text),
     }
 }
 
@@ -428,10 +474,27 @@ mod tests {
         let busy = EndCause::Rejected {
             status: 486,
             reason: "Busy Here".into(),
+            retry_after: Some(std::time::Duration::from_secs(60)),
         };
         assert_eq!(
             explained(&busy, false, false),
-            (CallCause::Busy, "486 Busy Here".to_owned())
+            (
+                CallCause::Busy,
+                "486 Busy Here; try again in 60 s".to_owned()
+            )
+        );
+        let missed = || explained(&EndCause::Cancelled, true, false);
+        let with = |reason| {
+            let (cause, text) = missed();
+            with_reason(cause, text, Some(&reason))
+        };
+        assert_eq!(with(Reason::sip(200, "x")).0, CallCause::AnsweredElsewhere);
+        assert_eq!(
+            with(Reason::sip(408, "lunch\n")),
+            (
+                CallCause::Missed,
+                "the caller gave up (lunch\u{fffd})".to_owned()
+            )
         );
         assert_eq!(
             explained(&EndCause::NoAnswer, true, false).0,

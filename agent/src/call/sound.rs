@@ -143,6 +143,7 @@ mod tests {
             dtmf: Some(101),
             direction: Direction::RecvOnly,
             ptime_ms: 30,
+            held: false,
         }
     }
 

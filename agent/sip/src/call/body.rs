@@ -2,7 +2,7 @@
 
 use crate::endpoint::{Core, Incoming};
 use crate::message::{HeaderName, Headers, Request};
-use crate::offer::has_audio;
+use crate::offer::{Refusal, has_audio};
 use crate::sdp::SessionDescription;
 use std::time::Instant;
 
@@ -40,6 +40,16 @@ pub(super) fn read_offer(request: &Request) -> Result<SessionDescription, u16> {
     } else {
         Err(488)
     }
+}
+
+/// Refuses an offer that fits nothing (RFC 3261 §13.3.1.3), and says why.
+pub(super) fn refuse_offer(core: &mut Core, now: Instant, incoming: &Incoming, why: &Refusal) {
+    let mut response = core.response(incoming, 488);
+    let why = why.to_string().replace(['"', '\\'], "'");
+    response
+        .headers
+        .push(HeaderName::Warning, format!("305 carillon \"{why}\""));
+    core.respond(now, incoming, response);
 }
 
 /// Refuses a body; a 415 says what is read (RFC 3261 §21.4.13).

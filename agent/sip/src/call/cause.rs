@@ -1,6 +1,7 @@
 //! Why a call ended, and why a command on a call was refused.
 
 use crate::endpoint::CallId;
+use std::time::Duration;
 use thiserror::Error;
 
 /// Why a call ended.
@@ -24,7 +25,18 @@ pub enum EndCause {
         status: u16,
         /// Its reason phrase.
         reason: String,
+        /// How long to wait before the next try, when it says.
+        retry_after: Option<Duration>,
     },
+    /// Another call took its place (RFC 3891).
+    Replaced {
+        /// The call that did.
+        by: CallId,
+    },
+    /// The peer talks to somebody else now, as this side asked it to.
+    Transferred,
+    /// Nobody refreshed the session in time (RFC 4028).
+    SessionExpired,
     /// It rang as long as it may.
     NoAnswer,
     /// The peer's session description fits nothing of ours, or could not be read.
@@ -37,6 +49,33 @@ pub enum EndCause {
         /// What was tried and what came of it.
         why: String,
     },
+}
+
+/// What this side wants changed in a call that stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Change {
+    /// Put on hold.
+    Hold,
+    /// Taken off hold.
+    Resume,
+}
+
+/// What came of a transfer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TransferOutcome {
+    /// The peer reached the target.
+    Completed,
+    /// The peer did not want to, or could not reach the target.
+    Refused {
+        /// The final status.
+        status: u16,
+        /// Its reason phrase.
+        reason: String,
+    },
+    /// The peer took it, but told nothing of its end.
+    Unknown,
 }
 
 /// Why a command on a call cannot be carried out.

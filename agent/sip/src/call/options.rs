@@ -1,10 +1,10 @@
 //! OPTIONS, answered honestly (RFC 3261 §11.2): what is allowed, accepted and supported is what this crate does.
 
-use crate::endpoint::{ALLOW, Core, Incoming, capabilities};
+use crate::endpoint::{ALLOW, Core, Incoming, SUPPORTED, capabilities};
 use crate::message::HeaderName;
 use std::time::Instant;
 
-/// Answers 200. Extensions: none, which an empty Supported says.
+/// Answers 200.
 pub(crate) fn answer(core: &mut Core, now: Instant, incoming: &Incoming) {
     let mut response = core.response(incoming, 200);
     response.headers.push(HeaderName::Allow, ALLOW);
@@ -16,7 +16,7 @@ pub(crate) fn answer(core: &mut Core, now: Instant, incoming: &Incoming) {
         .headers
         .push(HeaderName::AcceptEncoding, "identity");
     response.headers.push(HeaderName::AcceptLanguage, "en");
-    response.headers.push(HeaderName::Supported, "");
+    response.headers.push(HeaderName::Supported, SUPPORTED);
     if let Some(contact) = core.contact() {
         response.headers.push(HeaderName::Contact, contact);
     }

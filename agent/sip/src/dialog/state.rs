@@ -18,6 +18,8 @@ pub(crate) struct Dialog {
     remote_cseq: Option<u32>,
     target: Uri,
     routes: Vec<NameAddr>,
+    /// Whether this side began it, and so owns the Call-ID (§14.1).
+    began: bool,
 }
 
 /// Why a message begins no dialog.
@@ -49,6 +51,7 @@ impl Dialog {
             remote_cseq: None,
             target,
             routes,
+            began: true,
         })
     }
 
@@ -66,7 +69,37 @@ impl Dialog {
             remote_cseq: Some(essentials.cseq.number),
             target: contact(&request.headers).ok_or(DialogError::NoContact)?,
             routes: routes(&request.headers)?,
+            began: false,
         })
+    }
+
+    /// An early dialog is confirmed by a 2xx: its route set is made anew (§13.2.2.4).
+    pub(crate) fn confirm(&mut self, response: &Response) -> Result<(), DialogError> {
+        let mut routes = routes(&response.headers)?;
+        routes.reverse();
+        self.routes = routes;
+        self.refresh_target(&response.headers);
+        Ok(())
+    }
+
+    pub(crate) fn began_here(&self) -> bool {
+        self.began
+    }
+
+    pub(crate) fn call_id(&self) -> &str {
+        &self.call_id
+    }
+
+    pub(crate) fn local_tag(&self) -> &str {
+        self.local.tag().unwrap_or("")
+    }
+
+    /// Where another party reaches the peer: its contact when nothing stands between, else its public address.
+    pub(crate) fn peer_address(&self) -> Uri {
+        match self.remote.sip() {
+            Some(public) if !self.routes.is_empty() => public.address_of_record(),
+            _ => self.target.clone(),
+        }
     }
 
     pub(crate) fn remote_tag(&self) -> &str {
@@ -78,6 +111,13 @@ impl Dialog {
         self.call_id == essentials.call_id
             && self.local.tag() == essentials.to.tag()
             && self.remote_tag() == essentials.from.tag().unwrap_or("")
+    }
+
+    /// Whether a response answers a request of this dialog.
+    pub(crate) fn is_answered_by(&self, response: &Essentials) -> bool {
+        self.call_id == response.call_id
+            && self.local.tag() == response.from.tag()
+            && self.remote_tag() == response.to.tag().unwrap_or("")
     }
 
     /// Takes the number of a request from the peer; `false` when an older one comes late (§12.2.2).

@@ -39,6 +39,18 @@ impl Transport {
     }
 }
 
+/// Whose REFER within a call, and whose Replaces, are followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TransferPolicy {
+    /// Nobody's.
+    Never,
+    /// Those that come through the account's registrar or proxies.
+    #[default]
+    FromProxy,
+    /// Those of every peer of a call.
+    Always,
+}
+
 /// Everything one account's endpoint is made from. `Debug` shows no password.
 #[derive(Debug, Clone)]
 pub struct EndpointConfig {
@@ -70,6 +82,12 @@ pub struct EndpointConfig {
     pub outbound: bool,
     /// Register under the address the registrar sees us at (RFC 3581), as a NAT demands.
     pub learn_public_address: bool,
+    /// How long a session stands without a refresh (RFC 4028), 90 s to 24 h; zero to ask for none.
+    pub session_expires: Duration,
+    /// How many redirects (3xx) one call follows.
+    pub follow_redirects: u8,
+    /// Whose transfers and pickups are followed.
+    pub transfers: TransferPolicy,
 }
 
 impl EndpointConfig {
@@ -91,6 +109,9 @@ impl EndpointConfig {
             only_from_proxy: false,
             outbound: true,
             learn_public_address: true,
+            session_expires: Duration::from_secs(1800),
+            follow_redirects: 5,
+            transfers: TransferPolicy::default(),
         }
     }
 
@@ -154,6 +175,13 @@ impl EndpointConfig {
                 given: self.register_expires,
             });
         }
+        if !self.session_expires.is_zero()
+            && !(90..=86_400).contains(&self.session_expires.as_secs())
+        {
+            return Err(ConfigError::SessionExpires {
+                given: self.session_expires,
+            });
+        }
         if self.ring_limit.is_zero() || self.ring_limit > Duration::from_secs(3600) {
             return Err(ConfigError::RingLimit);
         }
@@ -202,6 +230,14 @@ pub enum ConfigError {
         "register_expires is {given:?}; it must be 30 s to 24 h, or zero for an account that does not register"
     )]
     Expires {
+        /// What was given.
+        given: Duration,
+    },
+    /// Session interval out of range.
+    #[error(
+        "session_expires is {given:?}; it must be 90 s to 24 h, or zero for sessions without an end"
+    )]
+    SessionExpires {
         /// What was given.
         given: Duration,
     },

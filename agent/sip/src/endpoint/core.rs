@@ -19,7 +19,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 /// Methods this side answers.
-pub(crate) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, NOTIFY, MESSAGE";
+pub(crate) const ALLOW: &str =
+    "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, REFER, NOTIFY, MESSAGE";
 /// Addresses of our own registrar and proxies that are remembered.
 const MAX_HOME_ADDRESSES: usize = 32;
 

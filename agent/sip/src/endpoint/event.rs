@@ -1,8 +1,8 @@
 //! What an endpoint tells its owner.
 
 use super::interests::{MessageId, SubscriptionId};
-use crate::call::EndCause;
-use crate::message::NameAddr;
+use crate::call::{Change, EndCause, Reason, TransferOutcome};
+use crate::message::{NameAddr, Uri};
 use crate::offer::NegotiatedMedia;
 use crate::publication::PublicationState;
 use crate::registration::RegistrationState;
@@ -42,6 +42,15 @@ pub enum Event {
         source: SocketAddr,
         /// Whether the caller made an offer; without one, ours goes with the answer.
         offered: bool,
+        /// The call whose place it takes once it is answered: a pickup, or a transfer that was attended (RFC 3891).
+        replaces: Option<CallId>,
+    },
+    /// An outgoing call goes to another target now (RFC 3261 §8.1.3.4).
+    CallRedirected {
+        /// The call.
+        call: CallId,
+        /// Where to.
+        target: Uri,
     },
     /// An outgoing call got a provisional answer (180 ringing and the like).
     CallProgress {
@@ -68,12 +77,62 @@ pub enum Event {
         /// What is agreed now.
         media: NegotiatedMedia,
     },
+    /// The call is held or taken back, by either side.
+    HoldChanged {
+        /// The call.
+        call: CallId,
+        /// Whether this side holds it.
+        here: bool,
+        /// Whether the peer holds it.
+        there: bool,
+    },
+    /// The peer did not want what this side wanted changed; the call goes on as it was.
+    ChangeRefused {
+        /// The call.
+        call: CallId,
+        /// What was wanted.
+        change: Change,
+        /// The final status, when there was one.
+        status: Option<u16>,
+        /// Why.
+        why: String,
+    },
+    /// The peer asks this side to call somebody else (RFC 3515). The owner says
+    /// [`Endpoint::accept_transfer`](crate::Endpoint::accept_transfer) or [`Endpoint::refuse_transfer`](crate::Endpoint::refuse_transfer).
+    TransferRequested {
+        /// The call whose peer asks.
+        call: CallId,
+        /// Whom to call.
+        target: Uri,
+        /// Who asks, as it claims (RFC 3892).
+        referred_by: Option<NameAddr>,
+        /// Whether somebody talks to the target already, and is replaced.
+        attended: bool,
+    },
+    /// How far the call is that the peer was asked to place.
+    TransferProgress {
+        /// The call whose peer was asked.
+        call: CallId,
+        /// Status code, 100 to 199.
+        status: u16,
+        /// Reason phrase.
+        reason: String,
+    },
+    /// A transfer this side asked for came to its end. A call that was transferred ends after it.
+    TransferEnded {
+        /// The call whose peer was asked.
+        call: CallId,
+        /// What came of it.
+        outcome: TransferOutcome,
+    },
     /// The call is over. Nothing more comes of it.
     CallEnded {
         /// The call.
         call: CallId,
         /// Why.
         cause: EndCause,
+        /// The reason the peer gave, in a BYE, a CANCEL or a final response (RFC 3326).
+        reason: Option<Reason>,
     },
     /// An OPTIONS ping came to its end.
     PingEnded {

@@ -9,6 +9,7 @@ mod contact;
 mod core;
 mod counts;
 mod event;
+mod extensions;
 mod flow;
 mod incoming;
 mod interests;
@@ -21,16 +22,17 @@ mod route;
 mod target;
 
 pub(crate) use self::core::{ALLOW, Core, Reply, RequestId, User};
-pub use config::{ConfigError, EndpointConfig, Transport};
+pub use config::{ConfigError, EndpointConfig, TransferPolicy, Transport};
 pub use counts::Counts;
 pub use event::{CallId, Event, PingId};
+pub(crate) use extensions::{SUPPORTED, SUPPORTED_WITHIN};
 pub(crate) use incoming::Incoming;
 use interests::Interests;
 pub use interests::{MessageId, SubscriptionId};
 pub use outgoing::{MAX_ADDRESSES, MAX_REQUESTS};
 pub use output::{FlowId, Output, ResolveId};
 
-use crate::call::{CallError, Calls};
+use crate::call::{CallError, Calls, Replaces};
 use crate::digest::Credential;
 use crate::offer::LocalMedia;
 use crate::registration::{Binding, Registration, RegistrationState};
@@ -148,7 +150,29 @@ impl Endpoint {
             return Err(CallError::Stopping);
         }
         let target = target::read(target, &self.core.config.aor)?;
-        let placed = self.calls.place(&mut self.core, now, target, offer);
+        let placed = self.calls.place(&mut self.core, now, target, offer, None);
+        self.settle(now);
+        placed
+    }
+
+    /// Calls a target in the place of a dialog it has (RFC 3891): takes over a call that rings or stands elsewhere.
+    ///
+    /// # Errors
+    /// As [`Endpoint::call`].
+    pub fn call_replacing(
+        &mut self,
+        now: Instant,
+        target: &str,
+        offer: LocalMedia,
+        replaces: Replaces,
+    ) -> Result<CallId, CallError> {
+        if self.stopping {
+            return Err(CallError::Stopping);
+        }
+        let target = target::read(target, &self.core.config.aor)?;
+        let placed = self
+            .calls
+            .place(&mut self.core, now, target, offer, Some(replaces));
         self.settle(now);
         placed
     }
@@ -160,9 +184,107 @@ impl Endpoint {
     pub fn ring(&mut self, now: Instant, call: CallId) -> Result<(), CallError> {
         let result = self
             .calls
-            .command(call, |call| call.ring(&mut self.core, now));
+            .command(&mut self.core, now, call, |call, core| call.ring(core, now));
         self.settle(now);
         result?
+    }
+
+    /// Gives the caller sound before the answer (183 with a session description). The media are those of the answer too.
+    ///
+    /// # Errors
+    /// No such call, not one that waits, media that fit nothing in the caller's offer, or a caller that cannot take it.
+    pub fn early_media(
+        &mut self,
+        now: Instant,
+        call: CallId,
+        media: LocalMedia,
+    ) -> Result<(), CallError> {
+        let result = self.calls.command(&mut self.core, now, call, |call, core| {
+            call.early_media(core, now, media)
+        });
+        self.settle(now);
+        result?
+    }
+
+    /// Holds a call. [`Event::HoldChanged`] or [`Event::ChangeRefused`] tells what came of it.
+    ///
+    /// # Errors
+    /// No such call, or not one that stands.
+    pub fn hold(&mut self, now: Instant, call: CallId) -> Result<(), CallError> {
+        self.set_hold(now, call, true)
+    }
+
+    /// Takes a call off hold. [`Event::HoldChanged`] or [`Event::ChangeRefused`] tells what came of it.
+    ///
+    /// # Errors
+    /// No such call, or not one that stands.
+    pub fn resume(&mut self, now: Instant, call: CallId) -> Result<(), CallError> {
+        self.set_hold(now, call, false)
+    }
+
+    /// Asks the peer to call a target instead. [`Event::TransferEnded`] tells what came of it.
+    ///
+    /// # Errors
+    /// No such call, not one that stands, one that is being transferred already, or a target that cannot be called.
+    pub fn transfer(&mut self, now: Instant, call: CallId, target: &str) -> Result<(), CallError> {
+        let target = target::read(target, &self.core.config.aor)?;
+        let result = self.calls.command(&mut self.core, now, call, |call, core| {
+            call.transfer(core, now, target)
+        });
+        self.settle(now);
+        result?
+    }
+
+    /// Puts the peers of two calls together: asks the peer of `call` to take the place of this side in `other`.
+    ///
+    /// # Errors
+    /// No such call, not two that stand, or one that is being transferred already.
+    pub fn transfer_to_call(
+        &mut self,
+        now: Instant,
+        call: CallId,
+        other: CallId,
+    ) -> Result<(), CallError> {
+        let result = self
+            .calls
+            .transfer_to_call(&mut self.core, now, call, other);
+        self.settle(now);
+        result
+    }
+
+    /// Places the call that the peer of `call` asked for by [`Event::TransferRequested`], and tells it how that goes.
+    ///
+    /// # Errors
+    /// No such call, nothing asked for, no room for another call, or media that cannot be offered.
+    pub fn accept_transfer(
+        &mut self,
+        now: Instant,
+        call: CallId,
+        offer: LocalMedia,
+    ) -> Result<CallId, CallError> {
+        if self.stopping {
+            return Err(CallError::Stopping);
+        }
+        let placed = self.calls.place_referred(&mut self.core, now, call, offer);
+        self.settle(now);
+        placed
+    }
+
+    /// Tells the peer that the call it asked for is not placed; a status from 300 to 699, another number counts as 603.
+    ///
+    /// # Errors
+    /// No such call, or it ended.
+    pub fn refuse_transfer(
+        &mut self,
+        now: Instant,
+        call: CallId,
+        status: u16,
+    ) -> Result<(), CallError> {
+        let result = self.calls.command(&mut self.core, now, call, |call, core| {
+            call.refuse_transfer(core, now, status)
+        });
+        self.settle(now);
+        result
     }
 
     /// Answers an incoming call (200).
@@ -175,9 +297,9 @@ impl Endpoint {
         call: CallId,
         media: LocalMedia,
     ) -> Result<(), CallError> {
-        let result = self
-            .calls
-            .command(call, |call| call.answer(&mut self.core, now, media));
+        let result = self.calls.command(&mut self.core, now, call, |call, core| {
+            call.answer(core, now, media)
+        });
         self.settle(now);
         result?
     }
@@ -187,9 +309,9 @@ impl Endpoint {
     /// # Errors
     /// No such call, or not an incoming one that waits.
     pub fn reject(&mut self, now: Instant, call: CallId, status: u16) -> Result<(), CallError> {
-        let result = self
-            .calls
-            .command(call, |call| call.reject(&mut self.core, now, status));
+        let result = self.calls.command(&mut self.core, now, call, |call, core| {
+            call.reject(core, now, status)
+        });
         self.settle(now);
         result?
     }
@@ -199,9 +321,9 @@ impl Endpoint {
     /// # Errors
     /// No such call, or it ended.
     pub fn hangup(&mut self, now: Instant, call: CallId) -> Result<(), CallError> {
-        let result = self
-            .calls
-            .command(call, |call| call.hangup(&mut self.core, now));
+        let result = self.calls.command(&mut self.core, now, call, |call, core| {
+            call.hangup(core, now)
+        });
         self.settle(now);
         result
     }
@@ -323,6 +445,14 @@ impl Endpoint {
             dropped: self.core.dropped,
             refused: self.core.refused,
         }
+    }
+
+    fn set_hold(&mut self, now: Instant, call: CallId, hold: bool) -> Result<(), CallError> {
+        let result = self.calls.command(&mut self.core, now, call, |call, core| {
+            call.hold(core, now, hold)
+        });
+        self.settle(now);
+        result?
     }
 
     fn registers(&self) -> bool {

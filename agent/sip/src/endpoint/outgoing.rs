@@ -270,10 +270,7 @@ impl Core {
             HeaderName::Via,
             Via::new(self.config.transport.via_name(), local, &branch).to_string(),
         );
-        if matches!(
-            request.method,
-            Method::Invite | Method::Register | Method::Subscribe
-        ) {
+        if takes_contact(&request.method) {
             request.headers.push(HeaderName::Contact, contact);
         }
         request
@@ -327,4 +324,17 @@ impl Core {
             self.replies.push_back((outgoing.user, id, reply));
         }
     }
+}
+
+/// Whether a request says where its sender is reached: those that begin or refresh a dialog, and REGISTER.
+fn takes_contact(method: &Method) -> bool {
+    matches!(
+        method,
+        Method::Invite
+            | Method::Register
+            | Method::Update
+            | Method::Refer
+            | Method::Subscribe
+            | Method::Notify
+    )
 }

@@ -164,7 +164,7 @@ impl Endpoint {
         if request.max_forwards().is_err() {
             return Some((400, String::new()));
         }
-        match request.headers.values(HeaderName::Require) {
+        match super::extensions::unmet(request) {
             Ok(tags) if tags.is_empty() => {
                 unacceptable(request).map(|status| (status, String::new()))
             }
@@ -214,7 +214,7 @@ impl Endpoint {
         }
         self.core.reply(now, incoming, 200);
         if self.core.servers.awaits_final(&invite) {
-            self.calls.on_cancel(&mut self.core, now, &invite);
+            self.calls.on_cancel(&mut self.core, now, &invite, incoming);
         }
     }
 

@@ -1,7 +1,7 @@
 //! What comes back to a request: challenges answered, the next address tried, everything else told to the request's user
 //! (RFC 3261 §8.1.3, §22; RFC 3263 §4.3). Never decides what a response means for a call or a registration.
 
-use super::core::{Core, Reply, RequestId};
+use super::core::{Core, Reply, RequestId, User};
 use super::outgoing::{Cancel, Outgoing, Stage};
 use crate::digest::Asked;
 use crate::locate::NextHop;
@@ -143,6 +143,12 @@ impl Core {
             return Err("a challenge from elsewhere than the account's own registrar or proxy is not answered".to_owned());
         }
         let asked = self.asked(id);
+        let user = self.outgoing.get(&id).map(|outgoing| outgoing.user);
+        // No number of a dialog twice: another request of the same call may be under way with a higher one.
+        let highest = match user {
+            Some(user @ User::Call(_)) => self.highest_cseq(user),
+            _ => 0,
+        };
         let Some(outgoing) = self.outgoing.get_mut(&id) else {
             return Err("the request is gone".to_owned());
         };
@@ -153,7 +159,7 @@ impl Core {
             &mut outgoing.attempts,
             asked,
         )?;
-        outgoing.cseq += 1;
+        outgoing.cseq = outgoing.cseq.max(highest) + 1;
         let cseq = CSeq {
             number: outgoing.cseq,
             method: outgoing.request.method.clone(),

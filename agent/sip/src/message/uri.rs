@@ -308,7 +308,8 @@ fn check_escapes(text: &str) -> Result<(), SyntaxError> {
     Ok(())
 }
 
-fn unescape(text: &str) -> String {
+/// Resolves percent escapes.
+pub(crate) fn unescape(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;

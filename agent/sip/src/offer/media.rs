@@ -46,6 +46,8 @@ pub struct NegotiatedMedia {
     pub direction: Direction,
     /// Milliseconds of audio per packet the peer asks for.
     pub ptime_ms: u16,
+    /// Whether the peer holds: it takes no sound from this side.
+    pub held: bool,
 }
 
 impl Codec {

@@ -44,8 +44,15 @@ pub struct MediaSession {
     id: u64,
     version: u64,
     local: LocalMedia,
+    /// The direction the owner gave; what is wanted later is never wider.
+    widest: Direction,
     sent: Option<SessionDescription>,
+    /// What stood before the offer that is open; to go back to when it is refused.
+    before: Option<Before>,
 }
+
+#[derive(Debug, Clone)]
+struct Before(Option<SessionDescription>);
 
 impl MediaSession {
     /// Begins with what this side can do.
@@ -57,8 +64,10 @@ impl MediaSession {
         Ok(Self {
             id,
             version: 1,
+            widest: local.direction,
             local,
             sent: None,
+            before: None,
         })
     }
 
@@ -68,9 +77,40 @@ impl MediaSession {
         &self.local
     }
 
+    /// The direction this side wants from now on, within what it was made with; goes out with the next offer or answer.
+    pub fn set_direction(&mut self, direction: Direction) {
+        self.local.direction = self.widest.and(direction);
+    }
+
     /// Makes an offer. Streams refused earlier keep their place with port 0.
     pub fn offer(&mut self) -> SessionDescription {
-        let stream = self.stream(&self.local.codecs, self.local.direction);
+        let codecs = self.local.codecs.clone();
+        self.offer_of(&codecs)
+    }
+
+    /// Makes an offer of one codec, and `telephone-event` with it: settles what is used when an answer named several (RFC 3264 §10.2).
+    pub fn offer_only(&mut self, codec: &Codec) -> SessionDescription {
+        let chosen = |ours: &&Codec| ours.same_encoding(codec) || ours.is_telephone_event();
+        let codecs: Vec<Codec> = self.local.codecs.iter().filter(chosen).cloned().collect();
+        self.offer_of(&codecs)
+    }
+
+    /// Whether an offer of ours waits for its answer.
+    #[must_use]
+    pub fn awaits_answer(&self) -> bool {
+        self.before.is_some()
+    }
+
+    /// The offer that is open was refused: what was agreed before it stands (RFC 3261 §14.1).
+    pub fn withdraw(&mut self) {
+        if let Some(Before(sent)) = self.before.take() {
+            self.sent = sent;
+        }
+    }
+
+    fn offer_of(&mut self, codecs: &[Codec]) -> SessionDescription {
+        let before = Before(self.sent.clone());
+        let stream = self.stream(codecs, self.local.direction);
         let media = match &self.sent {
             None => vec![stream],
             Some(sent) => {
@@ -82,7 +122,9 @@ impl MediaSession {
                 media
             }
         };
-        self.send(media)
+        let offer = self.send(media);
+        self.before.get_or_insert(before);
+        offer
     }
 
     /// Answers an offer.
@@ -127,15 +169,39 @@ impl MediaSession {
             dtmf,
             direction,
             self.local.ptime_ms,
+            !offer.direction_of(theirs).receives(),
         );
+        self.before = None;
         Ok((self.send(media), negotiated))
     }
 
     /// Takes the peer's answer to the last offer.
     ///
     /// # Errors
-    /// The stream is refused, or agrees on nothing that was offered.
-    pub fn accept(&self, answer: &SessionDescription) -> Result<NegotiatedMedia, Refusal> {
+    /// The stream is refused, or agrees on nothing that was offered. What was agreed before stands then.
+    pub fn accept(&mut self, answer: &SessionDescription) -> Result<NegotiatedMedia, Refusal> {
+        let agreed = self.read(answer);
+        match &agreed {
+            Ok(_) => self.before = None,
+            Err(_) => self.withdraw(),
+        }
+        agreed
+    }
+
+    /// How many audio codecs of ours a description names. More than one in an answer leaves open which is used.
+    #[must_use]
+    pub fn shared_codecs(&self, description: &SessionDescription) -> usize {
+        let Some(media) = description.media.iter().find(|media| is_audio(media)) else {
+            return 0;
+        };
+        let ours = |codec: &&Codec| {
+            !codec.is_telephone_event()
+                && self.local.codecs.iter().any(|own| own.same_encoding(codec))
+        };
+        codecs_of(media).iter().filter(ours).count()
+    }
+
+    fn read(&self, answer: &SessionDescription) -> Result<NegotiatedMedia, Refusal> {
         let place = self
             .sent
             .as_ref()
@@ -152,6 +218,9 @@ impl MediaSession {
             .local
             .direction
             .and(direction_allowed(answer, theirs, address));
+        // Who was offered nothing to receive says so without meaning a hold.
+        let holds_in_answer =
+            self.local.direction.sends() && !answer.direction_of(theirs).receives();
         Ok(negotiated(
             theirs,
             SocketAddr::new(address, theirs.port),
@@ -159,6 +228,7 @@ impl MediaSession {
             dtmf,
             direction,
             self.local.ptime_ms,
+            holds_in_answer,
         ))
     }
 
@@ -397,6 +467,7 @@ fn negotiated(
     dtmf: Option<Codec>,
     direction: Direction,
     ptime_ms: u16,
+    held: bool,
 ) -> NegotiatedMedia {
     let rtcp_port = theirs
         .values("rtcp")
@@ -425,5 +496,6 @@ fn negotiated(
         dtmf: dtmf.map(|event| event.payload_type),
         direction,
         ptime_ms,
+        held: held || remote_rtp.ip().is_unspecified(),
     }
 }

@@ -438,6 +438,7 @@ fn challenge_of_a_stranger_gets_no_digest() {
     let Some(EndCause::Rejected {
         status: 407,
         reason,
+        ..
     }) = ended
     else {
         panic!("{ended:?}")

@@ -142,7 +142,8 @@ fn is_rejected_with_the_status_given() {
         ended(&mut network, ALICE),
         Some(EndCause::Rejected {
             status: 486,
-            reason: "Busy Here".to_owned()
+            reason: "Busy Here".to_owned(),
+            retry_after: None,
         })
     );
     assert_eq!(
@@ -361,9 +362,9 @@ fn ping_tells_the_status() {
         .map(|(.., bytes)| String::from_utf8(bytes.clone()).unwrap())
         .unwrap();
     for header in [
-        "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, NOTIFY, MESSAGE\r\n",
+        "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, REFER, NOTIFY, MESSAGE\r\n",
         "Accept: application/sdp, text/plain, ",
-        "Supported: \r\n",
+        "Supported: 100rel, norefersub, replaces, timer\r\n",
     ] {
         assert!(answer.contains(header), "{answer}");
     }

@@ -159,7 +159,14 @@ fn required_extensions_are_named_in_the_refusal() {
     let mut network = bob();
     send(
         &mut network,
-        &request("INVITE", 1, "a", "", "Require: 100rel, timer\r\n", SDP),
+        &request(
+            "INVITE",
+            1,
+            "a",
+            "",
+            "Require: 100rel, tdialog, timer, join\r\n",
+            SDP,
+        ),
     );
     let said = said(&mut network);
     let [Message::Response(response)] = &said[..] else {
@@ -170,7 +177,7 @@ fn required_extensions_are_named_in_the_refusal() {
             response.status,
             response.headers.get(HeaderName::Unsupported)
         ),
-        (420, Some(&b"100rel, timer"[..]))
+        (420, Some(&b"tdialog, join"[..]))
     );
 }
 

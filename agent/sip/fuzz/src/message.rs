@@ -1,6 +1,8 @@
 //! Bytes as one datagram: what is read is printed, what is printed is read the same, and every typed view bears every value.
 
-use carillon_sip::message::{Fault, HeaderName, MAX_VALUES, Message, NameAddr, Response, Via};
+use carillon_sip::message::{
+    Fault, HeaderName, MAX_PARTS, MAX_VALUES, Message, Multipart, NameAddr, Response, Via,
+};
 
 /// Reads a message and everything in it.
 pub fn run(data: &[u8]) {
@@ -39,6 +41,12 @@ pub fn run(data: &[u8]) {
                 assert_eq!(printed.parse().as_ref(), Ok(&via), "{printed}");
                 let _ = (via.branch(), via.sent_by());
             }
+        }
+    }
+    if let Ok(Some(multipart)) = Multipart::of(headers, message.body()) {
+        assert!(multipart.parts().len() <= MAX_PARTS);
+        for part in multipart.parts() {
+            let _ = (part.is_optional(), part.content_type().to_string());
         }
     }
     let essentials = match &message {

@@ -1,7 +1,9 @@
 //! One dialog, early or confirmed, from either side.
 
 use crate::locate::NextHop;
-use crate::message::{Essentials, HeaderName, Method, NameAddr, Request, Response, Uri};
+use crate::message::{
+    BRANCH_COOKIE, Essentials, HeaderName, Method, NameAddr, Request, Response, Uri,
+};
 
 /// The longest route set followed.
 const MAX_ROUTES: usize = 20;
@@ -61,13 +63,21 @@ impl Dialog {
         essentials: &Essentials,
         local_tag: &str,
     ) -> Result<Self, DialogError> {
+        // RFC 2543 did not ask for a Contact (RFC 4475 §3.4.1).
+        let is_old = !essentials
+            .via
+            .branch()
+            .is_some_and(|branch| branch.starts_with(BRANCH_COOKIE));
+        let target = contact(&request.headers)
+            .or_else(|| essentials.from.sip().filter(|_| is_old).cloned())
+            .ok_or(DialogError::NoContact)?;
         Ok(Self {
             call_id: essentials.call_id.clone(),
             local: essentials.to.clone().with_tag(local_tag),
             remote: essentials.from.clone(),
             local_cseq: 0,
             remote_cseq: Some(essentials.cseq.number),
-            target: contact(&request.headers).ok_or(DialogError::NoContact)?,
+            target,
             routes: routes(&request.headers)?,
             began: false,
         })

@@ -25,7 +25,9 @@ impl Host {
             let inner = inner
                 .strip_suffix(']')
                 .ok_or(SyntaxError::new("an IPv6 reference has no closing bracket"))?;
+            // The grammar of RFC 3261 let a third colon in by mistake (RFC 5118 §4.10).
             return inner
+                .replacen(":::", "::", 1)
                 .parse()
                 .map(Self::V6)
                 .map_err(|_| SyntaxError::new("not an IPv6 address"));

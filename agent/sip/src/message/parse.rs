@@ -154,8 +154,25 @@ fn parse_head(bytes: &[u8], first: usize, lenient: bool) -> Result<Head, Message
     Ok(head)
 }
 
+/// The header fields at the beginning of a part of a body, and where the part's own body begins.
+pub(super) fn fields(bytes: &[u8]) -> Result<(Headers, usize), MessageError> {
+    let head = parse_head(bytes, 0, false)?;
+    let body = head.body;
+    Ok((unfold(bytes, 0, head), body))
+}
+
 /// Copies the header section and the body.
 fn finish(bytes: &[u8], first: usize, head: Head) -> (Headers, Vec<u8>) {
+    let body = head.body;
+    let headers = unfold(bytes, first, head);
+    let available = &bytes[body..];
+    let promised = headers.get(HeaderName::ContentLength).and_then(decimal);
+    let body = available[..promised.unwrap_or(available.len()).min(available.len())].to_vec();
+    (headers, body)
+}
+
+/// Copies the header section and opens its folds.
+fn unfold(bytes: &[u8], first: usize, head: Head) -> Headers {
     let mut text = bytes[first..head.body].to_vec();
     for fold in head.folds {
         for byte in text[..fold - first]
@@ -166,11 +183,7 @@ fn finish(bytes: &[u8], first: usize, head: Head) -> (Headers, Vec<u8>) {
             *byte = b' ';
         }
     }
-    let headers = Headers::over(text, head.fields);
-    let available = &bytes[head.body..];
-    let promised = headers.get(HeaderName::ContentLength).and_then(decimal);
-    let body = available[..promised.unwrap_or(available.len()).min(available.len())].to_vec();
-    (headers, body)
+    Headers::over(text, head.fields)
 }
 
 fn decimal(text: &[u8]) -> Option<usize> {

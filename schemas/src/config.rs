@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::features::Features;
 use crate::secret::SealedSecret;
 use crate::sip_address::{is_host, split_port};
 use crate::{AccountId, DeskId, Generation, SipAddress, Timestamp};
@@ -91,6 +92,9 @@ pub struct Account<S> {
     /// The most calls at once, 1 to 100.
     #[serde(default = "default_max_calls")]
     pub max_calls: u16,
+    /// What the account does with calls beside making and taking them.
+    #[serde(default, skip_serializing_if = "Features::is_default")]
+    pub features: Features,
     /// A disabled account stays in the file and off the air.
     #[serde(default = "yes")]
     pub enabled: bool,
@@ -120,6 +124,7 @@ impl<S> Account<S> {
             register: self.register,
             register_expires: self.register_expires,
             max_calls: self.max_calls,
+            features: self.features,
             enabled: self.enabled,
         }
     }
@@ -177,7 +182,7 @@ impl<S> Account<S> {
                 format!("{} is not between 1 and 100", self.max_calls),
             );
         }
-        Ok(())
+        self.features.validate(at)
     }
 }
 

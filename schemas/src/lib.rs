@@ -9,12 +9,15 @@
 
 pub mod config;
 pub mod desk_token;
+pub mod dial_rule;
 pub mod enrolment;
 pub mod envelope;
+pub mod features;
 pub mod fleet_file;
 pub mod identifier;
 #[cfg(feature = "json-schema")]
 pub mod json_schema;
+pub mod location;
 pub mod order;
 pub mod problem;
 pub mod secret;

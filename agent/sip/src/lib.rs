@@ -38,6 +38,7 @@ pub mod call;
 mod dialog;
 pub mod digest;
 pub mod endpoint;
+pub mod identity;
 mod locate;
 pub mod message;
 pub mod offer;
@@ -55,6 +56,7 @@ pub use endpoint::{
     CallId, ConfigError, Counts, Endpoint, EndpointConfig, Event, FlowId, MessageId, Output,
     PingId, ResolveId, SubscriptionId, TransferPolicy, Transport,
 };
+pub use identity::{CallOptions, CallerFacts};
 pub use message::{AddrSpec, Host, NameAddr, Uri};
 pub use offer::{Codec, LocalMedia, NegotiatedMedia};
 pub use publication::PublicationState;

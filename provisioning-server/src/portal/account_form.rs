@@ -1,6 +1,7 @@
 //! The fields of a new account, as they come from a form, and the account they mean.
 
 use carillon_schemas::config::Transport;
+use carillon_schemas::features::Features;
 use carillon_schemas::{Account, AccountId, Secret, SipAddress};
 use serde::Deserialize;
 use zeroize::Zeroizing;
@@ -59,6 +60,7 @@ impl AccountForm {
             register: true,
             register_expires: 300,
             max_calls: 4,
+            features: Features::default(),
             enabled: true,
             address,
         };

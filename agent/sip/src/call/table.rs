@@ -10,6 +10,7 @@ use super::reason::Reason;
 use super::replaces::Replaces;
 use crate::dialog::Dialog;
 use crate::endpoint::{CallId, Core, Event, Incoming, Reply, RequestId, TransferPolicy};
+use crate::identity::CallerFacts;
 use crate::message::{AddrSpec, Essentials, Request, Uri};
 use crate::offer::LocalMedia;
 use crate::transaction::ServerKey;
@@ -193,6 +194,7 @@ impl Calls {
         let event = Event::IncomingCall {
             call: id,
             from: incoming.essentials.from.clone(),
+            facts: Box::new(CallerFacts::read(&incoming.request, !stranger)),
             to: incoming.essentials.to.clone(),
             source: incoming.source,
             offered: offer.is_some(),

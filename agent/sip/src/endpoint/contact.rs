@@ -31,6 +31,16 @@ impl Core {
         Some(format!("<{uri}>"))
     }
 
+    /// A Contact that does not tell who we are (RFC 3323 §4.1): the temporary GRUU, else the address alone.
+    pub(crate) fn hidden_contact(&self) -> Option<String> {
+        let uri = Uri {
+            user: None,
+            ..self.contact_uri()?
+        };
+        let uri = self.binding.temporary_gruu.clone().unwrap_or(uri);
+        Some(format!("<{uri}>"))
+    }
+
     /// The Contact of a REGISTER, with what makes the binding this device's (RFC 5626 §4.2).
     pub(crate) fn registered_contact(&mut self) -> Option<String> {
         let uri = self.contact_uri()?;

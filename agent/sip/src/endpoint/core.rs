@@ -1,6 +1,7 @@
 //! What registration and calls share: configuration, chance, flow, transactions, authentication, requests under way and outputs.
 //! Sends and matches; never decides what a message means for a call or a registration.
 
+use super::announcing::Announcements;
 use super::config::EndpointConfig;
 use super::event::{CallId, Event, PingId};
 use super::flow::Flow;
@@ -71,6 +72,7 @@ pub(crate) struct Core {
     pub(super) outgoing: BTreeMap<RequestId, Outgoing>,
     pub(super) replies: VecDeque<(User, RequestId, Reply)>,
     pub(super) next: u64,
+    pub(super) announcements: Announcements,
     /// What the registrar said of our binding; nothing while there is none.
     pub(crate) binding: Binding,
     /// Where the registrar sees us, when that is elsewhere than the flow's own address.
@@ -113,6 +115,7 @@ impl Core {
             outgoing: BTreeMap::new(),
             replies: VecDeque::new(),
             next: 0,
+            announcements: Announcements::default(),
             binding: Binding::default(),
             public: None,
             sent_contact: None,
@@ -222,6 +225,7 @@ impl Core {
         incoming: &Incoming,
         mut response: Response,
     ) -> Vec<u8> {
+        self.send_on(&mut response);
         response
             .headers
             .push(HeaderName::Server, &self.config.user_agent);

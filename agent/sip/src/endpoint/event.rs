@@ -2,6 +2,7 @@
 
 use super::interests::{MessageId, SubscriptionId};
 use crate::call::{Change, EndCause, Reason, TransferOutcome};
+use crate::identity::CallerFacts;
 use crate::message::{NameAddr, Uri};
 use crate::offer::NegotiatedMedia;
 use crate::publication::PublicationState;
@@ -36,6 +37,8 @@ pub enum Event {
         call: CallId,
         /// Who calls, as the caller claims.
         from: NameAddr,
+        /// Who calls, as far as the request says and our own proxy vouches.
+        facts: Box<CallerFacts>,
         /// Who is called.
         to: NameAddr,
         /// Where the request came from.

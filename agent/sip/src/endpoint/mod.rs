@@ -2,6 +2,7 @@
 //! `receive` sorts what comes in, `outgoing` carries what goes out, `core` holds what both need.
 
 mod acceptability;
+mod announcing;
 mod cancel;
 pub(crate) mod capabilities;
 mod config;

@@ -55,9 +55,10 @@ impl Core {
         &mut self,
         now: Instant,
         user: User,
-        request: Request,
+        mut request: Request,
         hop: NextHop,
     ) -> RequestId {
+        self.announce(user, &mut request);
         self.enqueue(now, user, request, hop, None)
     }
 
@@ -248,10 +249,11 @@ impl Core {
 
     pub(super) fn transmit_request(&mut self, now: Instant, id: RequestId) {
         let register = matches!(self.outgoing.get(&id), Some(outgoing) if outgoing.request.method == Method::Register);
-        let contact = if register {
-            self.registered_contact()
-        } else {
-            self.contact()
+        let hidden = matches!(self.outgoing.get(&id), Some(outgoing) if outgoing.request.headers.has(HeaderName::Privacy));
+        let contact = match (register, hidden) {
+            (true, _) => self.registered_contact(),
+            (false, true) => self.hidden_contact(),
+            (false, false) => self.contact(),
         };
         let (Some((flow, local)), Some(contact), Some(outgoing)) =
             (self.flow.open(), contact, self.outgoing.get_mut(&id))

@@ -268,3 +268,67 @@ fn broken_flow_is_recovered() {
         RegistrationState::Registered { .. }
     ));
 }
+
+#[test]
+fn hidden_call_shows_nobody_but_the_proxy_who_calls() {
+    let registrar = Registrar::new("secret");
+    registrar.0.borrow_mut().challenged.push(Method::Invite);
+    let mut network = registering(&registrar, "secret");
+    let hide = carillon_sip::CallOptions {
+        hide_caller: true,
+        ..carillon_sip::CallOptions::default()
+    };
+    network.with(ALICE, |alice, now| {
+        alice.call_with(now, "bob", media(4000), hide).unwrap();
+        alice.call(now, "bob", media(4002)).unwrap();
+    });
+    network.run_for(Duration::from_secs(1));
+    let seen = registrar.0.borrow().seen.clone();
+    let invites: Vec<&Request> = seen
+        .iter()
+        .filter(|request| request.method == Method::Invite)
+        .collect();
+    let text = |request: &Request, name| request.headers.text(name).map(|text| text.into_owned());
+    let hidden: Vec<_> = invites
+        .iter()
+        .filter(|request| request.headers.has(HeaderName::Privacy))
+        .collect();
+    assert_eq!(
+        (invites.len(), hidden.len()),
+        (4, 2),
+        "also the one that answers the challenge"
+    );
+    for request in hidden {
+        assert!(
+            text(request, HeaderName::From)
+                .unwrap()
+                .contains("anonymous@anonymous.invalid")
+        );
+        assert_eq!(contacts(request), ["<sip:10.0.0.1:5060>"]);
+        assert_eq!(
+            text(request, HeaderName::PPreferredIdentity).unwrap(),
+            "<sip:alice@example.org>"
+        );
+    }
+}
+
+#[test]
+fn call_sent_on_names_the_other_target() {
+    use crate::by_hand::{SDP, bob, request, said, send};
+    let mut network = bob();
+    send(&mut network, &request("INVITE", 1, "i", "", "", SDP));
+    let call = network.incoming(0).unwrap();
+    network.with(0, |bob, now| bob.forward(now, call, "1009").unwrap());
+    let moved = said(&mut network)
+        .into_iter()
+        .find_map(|message| match message {
+            carillon_sip::message::Message::Response(response) if response.status == 302 => {
+                Some(response)
+            }
+            _ => None,
+        });
+    assert_eq!(
+        moved.unwrap().headers.text(HeaderName::Contact).unwrap(),
+        "<sip:1009@10.0.0.2:5060>"
+    );
+}

@@ -39,7 +39,7 @@ mod dialog;
 pub mod digest;
 pub mod endpoint;
 pub mod identity;
-mod locate;
+pub mod locate;
 pub mod message;
 pub mod offer;
 pub mod pager;
@@ -53,10 +53,11 @@ pub mod transaction;
 pub use call::{CallError, Change, EndCause, Reason, Replaces, TransferOutcome};
 pub use digest::{Credential, Password};
 pub use endpoint::{
-    CallId, ConfigError, Counts, Endpoint, EndpointConfig, Event, FlowId, MessageId, Output,
-    PingId, ResolveId, SubscriptionId, TransferPolicy, Transport,
+    CallId, ConfigError, Counts, Endpoint, EndpointConfig, Event, FlowId, KeepAlive, MessageId,
+    Output, PingId, ResolveId, StrangerRate, SubscriptionId, TransferPolicy, Transport,
 };
 pub use identity::{CallOptions, CallerFacts};
+pub use locate::{Answer, LookupError, Question, Record, RecordKind};
 pub use message::{AddrSpec, Host, NameAddr, Uri};
 pub use offer::{Codec, LocalMedia, NegotiatedMedia};
 pub use publication::PublicationState;

@@ -1,7 +1,10 @@
 //! Driving the endpoint: outputs carried out, inputs handed in, one timer.
 
 use actix::{ActorContext, ActorFutureExt, AsyncContext, Context, StreamHandler, WrapFuture};
-use carillon_sip::{Event, FlowId, Output, RegistrationState, ResolveId};
+use carillon_sip::{
+    Event, FlowId, LookupError, Output, Question, Record, RecordKind, RegistrationState, ResolveId,
+    Transport,
+};
 
 use super::listening::open_flow;
 use super::{Account, Flow, Leaving, now};
@@ -21,13 +24,17 @@ impl Account {
             match output {
                 Output::Transmit { flow, to, bytes } => self.transmit(flow, to, &bytes, ctx),
                 Output::Event(event) => self.happened(event, ctx),
-                Output::Resolve {
-                    id,
-                    host,
-                    port,
-                    transport,
-                } => self.look_up(id, host, port.unwrap_or(transport.default_port()), ctx),
-                Output::Open { flow, remote, .. } => self.open(flow, remote, ctx),
+                Output::Resolve { id, question } => self.look_up(id, question, ctx),
+                Output::Open {
+                    flow,
+                    transport: Transport::Udp,
+                    remote,
+                    ..
+                } => self.open(flow, remote, ctx),
+                Output::Open { flow, .. } => {
+                    self.endpoint
+                        .flow_failed(now(), flow, "only UDP is opened here")
+                }
                 Output::Close { flow } => self.close(flow, ctx),
                 _ => tracing::warn!("the endpoint asked for what this driver does not know"),
             }
@@ -113,10 +120,18 @@ impl Account {
         self.endpoint.flow_failed(now(), id, &error.to_string());
     }
 
-    fn look_up(&mut self, id: ResolveId, host: String, port: u16, ctx: &mut Context<Self>) {
-        let answer = async move { resolve(&host, port).await };
-        ctx.spawn(answer.into_actor(self).map(move |result, account, ctx| {
-            account.endpoint.resolved(now(), id, result);
+    fn look_up(&mut self, id: ResolveId, question: Question, ctx: &mut Context<Self>) {
+        let answer = async move {
+            match question.kind {
+                RecordKind::Address => match resolve(&question.name, 0).await {
+                    Ok(found) => Ok(found.iter().map(|a| Record::Address(a.ip())).collect()),
+                    Err(why) => Err(LookupError::Failed(why)),
+                },
+                _ => Err(LookupError::NoRecords),
+            }
+        };
+        ctx.spawn(answer.into_actor(self).map(move |answer, account, ctx| {
+            account.endpoint.resolved(now(), id, answer);
             account.drive(ctx);
         }));
     }

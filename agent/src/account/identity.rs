@@ -64,7 +64,7 @@ pub(crate) fn endpoint_config(
     };
     endpoint.instance_id = instance_urn(instance, account.id().as_str());
     endpoint.transport = match config.transport {
-        SchemaTransport::Udp => Transport::Udp,
+        SchemaTransport::Udp => Some(Transport::Udp),
     };
     endpoint.max_calls = usize::from(config.max_calls);
     Endpoint::new(endpoint.clone(), 0).map_err(|error| refuse(error.to_string()))?;

@@ -1,9 +1,10 @@
 //! Bytes as the life of an endpoint: what it meets, what it is told, and how time goes by. It must neither panic nor hold more than
 //! it may nor go on for ever, and at the end nothing may be left of it.
 
-use carillon_sip::message::{Message, Method, Request, Response};
+use carillon_sip::message::{Message, Method, PING, PONG, Request, Response};
 use carillon_sip::{
-    CallId, Codec, Direction, Endpoint, EndpointConfig, Event, FlowId, LocalMedia, Output,
+    CallId, Codec, Direction, Endpoint, EndpointConfig, Event, FlowId, LocalMedia, LookupError,
+    Output, Record, RecordKind,
 };
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -294,6 +295,7 @@ impl World {
             outputs += 1;
             assert!(outputs < MAX_OUTPUTS, "it does not stop talking");
             match output {
+                Output::Transmit { bytes, .. } if bytes == PING || bytes == PONG => {}
                 Output::Transmit { bytes, .. } => match Message::parse(&bytes) {
                     Ok(Message::Request(request)) => {
                         assert!(request.essentials().is_ok(), "{request:?}");
@@ -307,9 +309,12 @@ impl World {
                     self.calls.retain(|known| *known != call);
                 }
                 Output::Event(Event::Stopped) => self.stopped = true,
-                Output::Resolve { id, .. } => {
-                    let found = vec!["192.0.2.7:5060".parse().expect("an address")];
-                    self.endpoint.resolved(self.now, id, Ok(found));
+                Output::Resolve { id, question } => {
+                    let answer = match question.kind {
+                        RecordKind::Address => Ok(vec![Record::Address([192, 0, 2, 7].into())]),
+                        _ => Err(LookupError::NoRecords),
+                    };
+                    self.endpoint.resolved(self.now, id, answer);
                 }
                 Output::Open { flow, .. } if self.offline => {
                     self.endpoint.flow_failed(self.now, flow, "no network");
@@ -318,7 +323,7 @@ impl World {
                     self.flow = Some(flow);
                     self.endpoint.flow_opened(self.now, flow, self.local);
                 }
-                Output::Close { .. } => self.flow = None,
+                Output::Close { flow } if self.flow == Some(flow) => self.flow = None,
                 _ => {}
             }
         }

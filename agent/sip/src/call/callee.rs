@@ -303,7 +303,7 @@ impl Call {
         if !response.body.is_empty() {
             response.headers.push(HeaderName::ContentType, SDP);
         }
-        if let Some(contact) = core.contact() {
+        if let Some(contact) = core.contact_for(incoming.flow, false) {
             response.headers.push(HeaderName::Contact, contact);
         }
         let bytes = core.respond(now, incoming, response);
@@ -352,7 +352,7 @@ impl Callee {
     fn progress(&mut self, core: &mut Core, now: Instant, status: u16, body: Option<String>) {
         let mut response = self.response(status);
         response.headers.push(HeaderName::Allow, ALLOW);
-        if let Some(contact) = core.contact() {
+        if let Some(contact) = core.contact_for(self.incoming.flow, false) {
             response.headers.push(HeaderName::Contact, contact);
         }
         let reliable = self.demands || (self.takes && body.is_some());

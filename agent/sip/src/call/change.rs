@@ -170,7 +170,7 @@ impl Call {
                     }
                 }
             }
-            Reply::Failed { why } if core.flow.open().is_none() => {
+            Reply::Failed { why } if core.flows.home().is_none() => {
                 // Nothing is known of the peer; the change is tried over the next flow.
                 self.withdraw();
                 self.later(core, now, Duration::from_secs(4));

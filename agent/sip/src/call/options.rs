@@ -17,7 +17,7 @@ pub(crate) fn answer(core: &mut Core, now: Instant, incoming: &Incoming) {
         .push(HeaderName::AcceptEncoding, "identity");
     response.headers.push(HeaderName::AcceptLanguage, "en");
     response.headers.push(HeaderName::Supported, SUPPORTED);
-    if let Some(contact) = core.contact() {
+    if let Some(contact) = core.contact_for(incoming.flow, false) {
         response.headers.push(HeaderName::Contact, contact);
     }
     core.respond(now, incoming, response);

@@ -75,7 +75,7 @@ impl Call {
             .text(HeaderName::ReferSub)
             .is_some_and(|value| value.trim().to_ascii_lowercase().starts_with("false"));
         let mut response = core.response(incoming, 202);
-        if let Some(contact) = core.contact() {
+        if let Some(contact) = core.contact_for(incoming.flow, false) {
             response.headers.push(HeaderName::Contact, contact);
         }
         if silent {

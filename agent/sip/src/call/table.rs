@@ -216,6 +216,11 @@ impl Calls {
         core.event(event);
     }
 
+    /// Whether a message belongs to a dialog here.
+    pub(crate) fn knows(&self, essentials: &Essentials) -> bool {
+        essentials.to.tag().is_some() && self.list.values().any(|call| call.holds(essentials))
+    }
+
     /// A request with a To tag.
     pub(crate) fn on_request(&mut self, core: &mut Core, now: Instant, incoming: &Incoming) {
         match self

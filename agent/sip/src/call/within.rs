@@ -197,7 +197,7 @@ impl Call {
         {
             leg.dialog.refresh_target(&incoming.request.headers);
         }
-        if let Some(contact) = core.contact() {
+        if let Some(contact) = core.contact_for(incoming.flow, false) {
             response.headers.push(HeaderName::Contact, contact);
         }
         response.headers.push(HeaderName::Allow, ALLOW);

@@ -77,7 +77,7 @@ impl Endpoint {
     /// # Errors
     /// A target that cannot be called, no such call, or not an incoming one that waits.
     pub fn forward(&mut self, now: Instant, call: CallId, target: &str) -> Result<(), CallError> {
-        let target = target::read(target, &self.core.config.aor)?;
+        let target = target::read(target, &self.core.config)?;
         self.core.announcements.elsewhere = Some(NameAddr::new(target).to_string());
         let rejected = self.reject(now, call, 302);
         self.core.announcements.elsewhere = None;

@@ -14,7 +14,7 @@ impl Core {
             return;
         };
         match outgoing.stage {
-            Stage::Resolving(_) | Stage::AwaitingFlow => self.finish(
+            Stage::Resolving | Stage::AwaitingFlow(_) => self.finish(
                 id,
                 Reply::Failed {
                     why: "cancelled before it was sent".to_owned(),
@@ -43,14 +43,8 @@ impl Core {
             return;
         };
         let (cancel, branch) = (cancel_of(invite), branch.to_owned());
-        self.clients.start(
-            now,
-            cancel,
-            branch,
-            flow,
-            to,
-            self.config.transport.is_reliable(),
-        );
+        self.clients
+            .start(now, cancel, branch, flow, to, self.flows.is_reliable(flow));
         if let Some(outgoing) = self.outgoing.get_mut(&id) {
             outgoing.cancel = Cancel::Sent { until: now + T1_64 };
         }
@@ -66,6 +60,7 @@ impl Core {
             .filter(|(_, outgoing)| due(outgoing))
             .map(|(id, outgoing)| (*id, outgoing.stage))
             .collect();
+        self.move_on(now);
         for (id, stage) in late {
             if let Stage::Sent(client) = stage {
                 self.finish(
@@ -84,7 +79,14 @@ impl Core {
             (Cancel::Sent { until }, Stage::Sent(_)) => Some(until),
             _ => None,
         };
-        self.outgoing.values().filter_map(until).min()
+        let next_server = |outgoing: &Outgoing| match outgoing.stage {
+            Stage::Sent(_) => outgoing.next_at,
+            _ => None,
+        };
+        self.outgoing
+            .values()
+            .flat_map(|outgoing| until(outgoing).into_iter().chain(next_server(outgoing)))
+            .min()
     }
 }
 

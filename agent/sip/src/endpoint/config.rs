@@ -1,43 +1,15 @@
 //! What an endpoint must know before it starts, and the checks on it.
 
+use super::keep_alive::KeepAlive;
+use super::manners::StrangerRate;
+use super::transport::Transport;
 use crate::digest::Credential;
 use crate::message::Uri;
 use std::time::Duration;
 use thiserror::Error;
 
-/// Transport protocol of a flow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Transport {
-    /// UDP; one flow serves all peers.
-    Udp,
-}
-
-impl Transport {
-    /// The name in a Via header.
-    #[must_use]
-    pub fn via_name(self) -> &'static str {
-        match self {
-            Self::Udp => "UDP",
-        }
-    }
-
-    /// Whether the transport itself repeats what gets lost. Decides which timers run.
-    #[must_use]
-    pub fn is_reliable(self) -> bool {
-        match self {
-            Self::Udp => false,
-        }
-    }
-
-    /// The port used when none is written.
-    #[must_use]
-    pub fn default_port(self) -> u16 {
-        match self {
-            Self::Udp => 5060,
-        }
-    }
-}
+/// The most backup proxies.
+pub const MAX_BACKUP_PROXIES: usize = 8;
 
 /// Whose REFER within a call, and whose Replaces, are followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -62,6 +34,8 @@ pub struct EndpointConfig {
     pub registrar: Option<Uri>,
     /// Outbound proxies that every request outside a dialog passes, first hop first. May be empty.
     pub route_set: Vec<Uri>,
+    /// Other outbound proxies, tried in this order when the first of the route set does not answer (RFC 3263 §4.3). Need one there.
+    pub backup_proxies: Vec<Uri>,
     /// Credentials for the registrar's and the proxy's realms.
     pub credentials: Vec<Credential>,
     /// Lifetime asked of the registrar; zero for an account that does not register (peer-to-peer).
@@ -70,8 +44,15 @@ pub struct EndpointConfig {
     pub user_agent: String,
     /// `urn:uuid:…`, the `+sip.instance` of RFC 5626; empty to leave it out.
     pub instance_id: String,
-    /// Transport to use.
-    pub transport: Transport,
+    /// Transport for every URI that names none; `None` lets the domain's NAPTR and SRV records choose among UDP, TCP and TLS.
+    /// With TLS nothing else is spoken; with WebSocket everything goes to the first proxy or registrar.
+    pub transport: Option<Transport>,
+    /// How the way to us is kept open.
+    pub keep_alive: KeepAlive,
+    /// The longest wait between two keep-alives; `None` for what RFC 5626 says of the transport.
+    pub keep_alive_interval: Option<Duration>,
+    /// How much a stranger may ask.
+    pub stranger_rate: StrangerRate,
     /// Calls at one time, in either direction; one more is answered 486.
     pub max_calls: usize,
     /// How long a call may ring, in either direction, before it is ended.
@@ -103,7 +84,11 @@ impl EndpointConfig {
             register_expires: Duration::from_secs(600),
             user_agent: concat!("Carillon/", env!("CARGO_PKG_VERSION")).to_owned(),
             instance_id: String::new(),
-            transport: Transport::Udp,
+            backup_proxies: Vec::new(),
+            transport: Some(Transport::Udp),
+            keep_alive: KeepAlive::default(),
+            keep_alive_interval: None,
+            stranger_rate: StrangerRate::default(),
             max_calls: 8,
             ring_limit: Duration::from_secs(180),
             only_from_proxy: false,
@@ -115,6 +100,30 @@ impl EndpointConfig {
         }
     }
 
+    /// The registrar: the configured one, else the domain of the address of record.
+    pub(crate) fn registrar_uri(&self) -> Uri {
+        self.registrar.clone().unwrap_or_else(|| Uri {
+            secure: self.aor.secure,
+            ..Uri::of_host(self.aor.host.clone(), self.aor.port)
+        })
+    }
+
+    /// The transports this account speaks, the preferred one first.
+    pub(crate) fn offered(&self) -> &'static [Transport] {
+        match self.transport {
+            None => &[Transport::Udp, Transport::Tcp, Transport::Tls],
+            Some(Transport::Udp) => &[Transport::Udp, Transport::Tcp],
+            Some(Transport::Tcp) => &[Transport::Tcp, Transport::Udp],
+            Some(Transport::Tls) => &[Transport::Tls],
+            Some(Transport::Wss) => &[Transport::Wss],
+        }
+    }
+
+    /// The port of a URI that names none.
+    pub(crate) fn default_port(&self) -> u16 {
+        self.transport.unwrap_or(Transport::Udp).default_port()
+    }
+
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
         if self.aor.user.is_none() {
             return Err(ConfigError::NoUser {
@@ -124,6 +133,7 @@ impl EndpointConfig {
         for uri in self
             .route_set
             .iter()
+            .chain(&self.backup_proxies)
             .chain(&self.registrar)
             .chain([&self.aor])
         {
@@ -132,7 +142,11 @@ impl EndpointConfig {
                     uri: uri.to_string().escape_debug().to_string(),
                 });
             }
-            if uri.secure {
+            if uri.secure
+                && self
+                    .transport
+                    .is_some_and(|transport| !transport.is_secure())
+            {
                 return Err(ConfigError::Secure {
                     uri: uri.to_string(),
                 });
@@ -182,6 +196,17 @@ impl EndpointConfig {
                 given: self.session_expires,
             });
         }
+        if self.backup_proxies.len() > MAX_BACKUP_PROXIES
+            || (self.route_set.is_empty() && !self.backup_proxies.is_empty())
+        {
+            return Err(ConfigError::BackupProxies);
+        }
+        if self
+            .keep_alive_interval
+            .is_some_and(|every| !(1..=3600).contains(&every.as_secs()))
+        {
+            return Err(ConfigError::KeepAliveInterval);
+        }
         if self.ring_limit.is_zero() || self.ring_limit > Duration::from_secs(3600) {
             return Err(ConfigError::RingLimit);
         }
@@ -206,7 +231,7 @@ pub enum ConfigError {
         uri: String,
     },
     /// `sips:` needs a transport with TLS.
-    #[error("{uri} is a sips URI, which UDP cannot carry; use sip:")]
+    #[error("{uri} is a sips URI, which UDP and TCP cannot carry; use sip:, or the transport tls")]
     Secure {
         /// What was given.
         uri: String,
@@ -241,6 +266,14 @@ pub enum ConfigError {
         /// What was given.
         given: Duration,
     },
+    /// Backup proxies without a first one, or too many.
+    #[error(
+        "backup proxies need an outbound proxy before them, and there may be at most {MAX_BACKUP_PROXIES}"
+    )]
+    BackupProxies,
+    /// The wait between keep-alives out of range.
+    #[error("keep_alive_interval must be 1 s to an hour")]
+    KeepAliveInterval,
     /// A ring limit of zero, or of more than an hour.
     #[error("ring_limit must be above zero and at most an hour")]
     RingLimit,

@@ -2,29 +2,29 @@
 //! gave us (RFC 5627). Never decides when to register.
 
 use super::core::Core;
-use crate::message::{Uri, Via};
+use super::flow::Flow;
+use super::output::FlowId;
+use super::transport::Transport;
+use crate::message::{Host, Uri, Via};
 use std::net::{IpAddr, SocketAddr};
 
 impl Core {
-    /// The address of our contact: as the registrar sees us, else as the flow has it.
-    pub(crate) fn contact_address(&self) -> Option<SocketAddr> {
-        let (_, local) = self.flow.open()?;
-        Some(self.public.unwrap_or(local))
-    }
-
-    /// The contact that is registered.
+    /// The contact that is registered: on the flow the account is reached over.
     pub(crate) fn contact_uri(&self) -> Option<Uri> {
-        let address = self.contact_address()?;
-        Some(Uri {
-            user: self.config.aor.user.clone(),
-            ..Uri::of_host(address.ip().into(), Some(address.port()))
-        })
+        self.contact_of(self.flows.home()?, self.config.aor.secure)
     }
 
     /// The Contact of everything but REGISTER, as an address in brackets: the GRUU when there is one.
     pub(crate) fn contact(&self) -> Option<String> {
-        let mut uri = self.contact_uri()?;
-        if self.binding.outbound {
+        self.contact_for(self.flows.home()?.id, false)
+    }
+
+    /// The same for those who are reached over this flow; `secure` when they are to see a `sips:` URI.
+    pub(crate) fn contact_for(&self, flow: FlowId, secure: bool) -> Option<String> {
+        let secure = secure || self.config.aor.secure;
+        let flow = self.flows.open(flow).or_else(|| self.flows.home())?;
+        let mut uri = self.contact_of(flow, secure)?;
+        if self.binding.outbound && self.flows.is_home(flow.id) {
             uri.params.set("ob", None);
         }
         let uri = self.binding.public_gruu.clone().unwrap_or(uri);
@@ -32,13 +32,43 @@ impl Core {
     }
 
     /// A Contact that does not tell who we are (RFC 3323 §4.1): the temporary GRUU, else the address alone.
-    pub(crate) fn hidden_contact(&self) -> Option<String> {
+    pub(crate) fn hidden_contact(&self, flow: FlowId, secure: bool) -> Option<String> {
+        let flow = self.flows.open(flow).or_else(|| self.flows.home())?;
         let uri = Uri {
             user: None,
-            ..self.contact_uri()?
+            ..self.contact_of(flow, secure || self.config.aor.secure)?
         };
         let uri = self.binding.temporary_gruu.clone().unwrap_or(uri);
         Some(format!("<{uri}>"))
+    }
+
+    /// The address that a flow gives (RFC 3261 §8.1.1.8, RFC 7118 §5.2).
+    fn contact_of(&self, flow: &Flow, secure: bool) -> Option<Uri> {
+        // A connection of the moment is no place to be found at when there is a socket that listens.
+        let listening = (flow.transport == Transport::Tcp && !self.flows.is_home(flow.id))
+            .then(|| self.flows.udp(flow.v6))
+            .flatten();
+        let flow = listening.unwrap_or(flow);
+        let is_home = self.flows.home().is_some_and(|home| home.id == flow.id);
+        let address = self.public.filter(|_| is_home).or(flow.local)?;
+        let mut uri = Uri {
+            user: self.config.aor.user.clone(),
+            secure,
+            ..Uri::of_host(address.ip().into(), Some(address.port()))
+        };
+        let spoken = match flow.transport {
+            Transport::Udp if self.config.transport == Some(Transport::Tcp) => Transport::Tcp,
+            spoken => spoken,
+        };
+        if spoken == Transport::Wss {
+            uri.host = Host::Name(flow.alias.clone());
+            uri.port = None;
+        }
+        // `sips:` says TLS by itself (RFC 5630 §3.1.3).
+        if spoken != Transport::Udp && !(secure && spoken == Transport::Tls) {
+            uri.params.set("transport", Some(spoken.parameter()));
+        }
+        Some(uri)
     }
 
     /// The Contact of a REGISTER, with what makes the binding this device's (RFC 5626 §4.2).
@@ -62,14 +92,20 @@ impl Core {
 
     /// Takes in where our own registrar saw a REGISTER come from. `true` when that is news.
     pub(crate) fn learn_public(&mut self, via: &Via) -> bool {
-        let Some((_, local)) = self
-            .flow
-            .open()
-            .filter(|_| self.config.learn_public_address)
-        else {
+        let Some(seen) = seen_as(via).filter(|_| self.config.learn_public_address) else {
             return false;
         };
-        let Some(seen) = seen_as(via).filter(|seen| seen.is_ipv4() == local.is_ipv4()) else {
+        self.see_at(seen)
+    }
+
+    /// Takes in that we are seen at an address. `true` when that is news.
+    pub(super) fn see_at(&mut self, seen: SocketAddr) -> bool {
+        let Some(local) = self
+            .flows
+            .home()
+            .and_then(|home| home.local)
+            .filter(|local| seen.is_ipv4() == local.is_ipv4())
+        else {
             return false;
         };
         let public = (seen != local).then_some(seen);

@@ -4,13 +4,15 @@
 use super::announcing::Announcements;
 use super::config::EndpointConfig;
 use super::event::{CallId, Event, PingId};
-use super::flow::Flow;
+use super::flows::Flows;
 use super::incoming::Incoming;
 use super::interests::{MessageId, SubscriptionId};
+use super::keep_alive::Keeper;
+use super::manners::Manners;
 use super::outgoing::Outgoing;
-use super::output::Output;
+use super::output::{Output, ResolveId};
 use crate::digest::Authenticator;
-use crate::locate::NextHop;
+use crate::locate::{Down, NextHop, Question};
 use crate::message::{Essentials, HeaderName, Response, Uri};
 use crate::random::Random;
 use crate::registration::Binding;
@@ -63,7 +65,10 @@ pub(crate) struct Core {
     pub(crate) auth: Authenticator,
     pub(crate) clients: Clients,
     pub(crate) servers: Servers,
-    pub(crate) flow: Flow,
+    pub(crate) flows: Flows,
+    pub(crate) keeper: Keeper,
+    pub(crate) manners: Manners,
+    pub(crate) down: Down,
     pub(crate) dropped: u64,
     pub(crate) refused: u64,
     /// Whether the account wants to be reachable.
@@ -81,33 +86,33 @@ pub(crate) struct Core {
     pub(crate) sent_contact: Option<Uri>,
     /// A proxy on the way cannot do RFC 5626 (439).
     pub(crate) outbound_refused: bool,
-    home: Vec<NextHop>,
+    pub(super) questions: BTreeMap<ResolveId, (RequestId, Question)>,
+    pub(super) home: Vec<NextHop>,
     home_addresses: Vec<SocketAddr>,
 }
 
 impl Core {
     pub(crate) fn new(config: EndpointConfig, seed: u64) -> Self {
-        let registrar = NextHop::of(
-            &config
-                .registrar
-                .clone()
-                .unwrap_or_else(|| Uri::of_host(config.aor.host.clone(), config.aor.port)),
-        );
+        let registrar = NextHop::of(&config.registrar_uri());
         let home: Vec<NextHop> = config
             .route_set
             .iter()
+            .chain(&config.backup_proxies)
             .map(NextHop::of)
             .chain([registrar])
             .collect();
-        let port = config.transport.default_port();
+        let port = config.default_port();
         let home_addresses = home.iter().filter_map(|hop| hop.address(port)).collect();
         Self {
             random: Random::new(seed),
+            manners: Manners::new(config.stranger_rate),
             auth: Authenticator::new(config.credentials.clone()),
             config,
             clients: Clients::default(),
             servers: Servers::default(),
-            flow: Flow::default(),
+            flows: Flows::default(),
+            keeper: Keeper::default(),
+            down: Down::default(),
             dropped: 0,
             refused: 0,
             listening: false,
@@ -120,6 +125,7 @@ impl Core {
             public: None,
             sent_contact: None,
             outbound_refused: false,
+            questions: BTreeMap::new(),
             home,
             home_addresses,
         }
@@ -137,7 +143,7 @@ impl Core {
 
     /// Whether a first hop is our own registrar or proxy.
     pub(crate) fn is_home(&self, hop: &NextHop) -> bool {
-        let port = self.config.transport.default_port();
+        let port = self.config.default_port();
         let service = self.binding.service_route.iter().map(NextHop::of);
         self.home.iter().any(|home| home.same(hop, port))
             || service.into_iter().any(|home| home.same(hop, port))
@@ -168,38 +174,28 @@ impl Core {
     /// Goes by what the registrar said from now on. The first proxy of a Service-Route is one of ours.
     pub(crate) fn use_binding(&mut self, binding: Binding) {
         self.binding = binding;
-        let port = self.config.transport.default_port();
+        let port = self.config.default_port();
         let hops = self.binding.service_route.iter().map(NextHop::of);
         let addresses: Vec<SocketAddr> = hops.filter_map(|hop| hop.address(port)).collect();
         self.note_home(&addresses);
     }
 
-    /// Opens the flow when it is down.
-    pub(crate) fn want_flow(&mut self, remote: Option<SocketAddr>) {
-        if let Some(flow) = self.flow.begin() {
-            self.outputs.push_back(Output::Open {
-                flow,
-                transport: self.config.transport,
-                remote,
-            });
-        }
-    }
-
-    /// Hands a datagram to the driver. One UDP flow is as good as another: what belongs to a flow that is gone leaves over the
-    /// present one. Without a flow, or with another connection, it is lost.
+    /// Hands a datagram to the driver. One UDP flow is as good as another: what belongs to one that is gone leaves over the
+    /// present one. What belongs to a connection that is gone is lost.
     pub(crate) fn transmit(&mut self, datagram: Datagram) {
-        let reliable = self.config.transport.is_reliable();
-        if let Some((flow, _)) = self
-            .flow
-            .open()
-            .filter(|(flow, _)| !reliable || *flow == datagram.flow)
-        {
-            self.outputs.push_back(Output::Transmit {
-                flow,
-                to: datagram.to,
-                bytes: datagram.bytes,
-            });
-        }
+        let flow = self
+            .flows
+            .open(datagram.flow)
+            .or_else(|| self.flows.successor(datagram.flow, datagram.to))
+            .map(|flow| flow.id);
+        let Some(flow) = flow.and_then(|id| self.flows.get(id)) else {
+            return;
+        };
+        self.outputs.push_back(Output::Transmit {
+            flow: flow.id,
+            to: flow.remote.unwrap_or(datagram.to),
+            bytes: datagram.bytes,
+        });
     }
 
     /// Answers with a status and nothing else to say.

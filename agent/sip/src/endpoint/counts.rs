@@ -17,6 +17,8 @@ pub struct Counts {
     pub subscriptions: usize,
     /// Requests that wait for an address, a flow or an answer.
     pub requests: usize,
+    /// Flows, open or being opened.
+    pub flows: usize,
     /// Messages dropped because they could not be read, answered or matched, since the start.
     pub dropped: u64,
     /// Requests refused because a limit was reached, since the start.

@@ -1,85 +1,76 @@
-//! The one UDP flow of an endpoint: down, being opened, or open with the local address peers see.
-//! A stream transport adds flows per peer; the rest of the endpoint asks only for the flow to a remote address.
+//! One flow: a UDP socket, or a connection to one peer (RFC 3261 §18, RFC 5626 §3.1). Knows its state, its addresses, and for a
+//! stream the bytes of the message that is still arriving.
 
 use super::output::FlowId;
+use super::transport::Transport;
+use crate::message::{Framer, Host};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// Longest wait before a flow that failed is opened again.
-const MAX_WAIT: Duration = Duration::from_secs(60);
+/// How long an accepted connection may stay without a first whole message.
+pub const FIRST_MESSAGE: Duration = Duration::from_secs(10);
+/// How long a connection stays on which nothing is said.
+pub const IDLE: Duration = Duration::from_secs(600);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Flow {
-    state: State,
-    next: u64,
-    failures: u32,
-    retry_at: Option<Instant>,
-}
-
-#[derive(Debug, Default, Clone, Copy)]
-enum State {
-    #[default]
-    Down,
-    Opening(FlowId),
-    Open(FlowId, SocketAddr),
+    pub(crate) id: FlowId,
+    pub(crate) transport: Transport,
+    /// The peer of a connection; `None` for a UDP flow, whose peers are many.
+    pub(crate) remote: Option<SocketAddr>,
+    /// Whether the flow is for IPv6.
+    pub(crate) v6: bool,
+    /// Whom the peer proved to be.
+    pub(crate) identity: Option<Host>,
+    /// The peer opened it.
+    pub(crate) accepted: bool,
+    /// Our address, once it is open.
+    pub(crate) local: Option<SocketAddr>,
+    pub(crate) framer: Framer,
+    /// A whole message came.
+    pub(crate) proven: bool,
+    pub(crate) last_use: Instant,
+    /// The name that stands for our host on a WebSocket (RFC 7118 §5.1).
+    pub(crate) alias: String,
 }
 
 impl Flow {
-    /// The flow and its local address, when it is open.
-    pub(crate) fn open(&self) -> Option<(FlowId, SocketAddr)> {
-        match self.state {
-            State::Open(flow, local) => Some((flow, local)),
-            State::Down | State::Opening(_) => None,
+    /// Whether requests to this server may go out here: on a UDP flow of its family, or on a connection to exactly that address
+    /// that was opened for the same name (RFC 5923 §5: a name proven once proves no other).
+    pub(crate) fn reaches(
+        &self,
+        transport: Transport,
+        address: SocketAddr,
+        identity: &Host,
+    ) -> bool {
+        if self.transport != transport {
+            return false;
+        }
+        match transport {
+            Transport::Udp => self.v6 == address.is_ipv6(),
+            Transport::Tcp => self.remote == Some(address),
+            Transport::Tls | Transport::Wss => {
+                self.remote == Some(address) && self.identity.as_ref() == Some(identity)
+            }
         }
     }
 
-    pub(crate) fn is_current(&self, flow: FlowId) -> bool {
-        matches!(self.state, State::Open(current, _) | State::Opening(current) if current == flow)
-    }
-
-    /// A new flow to open, when there is none.
-    pub(crate) fn begin(&mut self) -> Option<FlowId> {
-        if !matches!(self.state, State::Down) {
+    /// When the flow is closed unless something comes before. UDP stays, and the account's own flow but for a message that never ends.
+    pub(crate) fn expires_at(&self, is_home: bool) -> Option<Instant> {
+        if self.transport == Transport::Udp || self.local.is_none() {
             return None;
         }
-        self.next += 1;
-        self.retry_at = None;
-        let flow = FlowId(self.next);
-        self.state = State::Opening(flow);
-        Some(flow)
-    }
-
-    pub(crate) fn opened(&mut self, flow: FlowId, local: SocketAddr) -> bool {
-        if !self.is_current(flow) {
-            return false;
+        if is_home {
+            return self.framer.deadline();
         }
-        self.state = State::Open(flow, local);
-        self.failures = 0;
-        true
-    }
-
-    /// `retry`: whether the account wants to be reachable, and so the flow back.
-    pub(crate) fn failed(&mut self, now: Instant, flow: FlowId, retry: bool) -> bool {
-        if !self.is_current(flow) {
-            return false;
-        }
-        self.state = State::Down;
-        self.failures = (self.failures + 1).min(16);
-        let wait = Duration::from_secs(1 << self.failures.min(6)).min(MAX_WAIT);
-        self.retry_at = retry.then(|| now + wait);
-        true
-    }
-
-    /// Takes the flow down for good; the one to close, if any.
-    pub(crate) fn close(&mut self) -> Option<FlowId> {
-        self.retry_at = None;
-        match std::mem::take(&mut self.state) {
-            State::Down => None,
-            State::Opening(flow) | State::Open(flow, _) => Some(flow),
-        }
-    }
-
-    pub(crate) fn retry_at(&self) -> Option<Instant> {
-        self.retry_at
+        let rest = match self.accepted && !self.proven {
+            true => FIRST_MESSAGE,
+            false => IDLE,
+        };
+        self.framer
+            .deadline()
+            .into_iter()
+            .chain([self.last_use + rest])
+            .min()
     }
 }

@@ -190,7 +190,7 @@ impl Endpoint {
         if self.stopping {
             return Err(SubscribeError::Stopping);
         }
-        target::read(target, &self.core.config.aor).map_err(|error| SubscribeError::Target {
+        target::read(target, &self.core.config).map_err(|error| SubscribeError::Target {
             why: error.to_string(),
         })
     }

@@ -11,30 +11,46 @@ mod core;
 mod counts;
 mod event;
 mod extensions;
+mod failover;
 mod flow;
+mod flows;
 mod incoming;
 mod interests;
+mod keep_alive;
+mod locating;
+mod manners;
 mod outgoing;
 mod output;
 mod ping;
+mod reach;
+mod reachable;
 mod receive;
 mod replies;
 mod route;
+mod stun;
 mod target;
+mod transport;
 
 pub(crate) use self::core::{ALLOW, Core, Reply, RequestId, User};
-pub use config::{ConfigError, EndpointConfig, TransferPolicy, Transport};
+pub use config::{ConfigError, EndpointConfig, MAX_BACKUP_PROXIES, TransferPolicy};
 pub use counts::Counts;
 pub use event::{CallId, Event, PingId};
 pub(crate) use extensions::{SUPPORTED, SUPPORTED_WITHIN};
+pub use failover::FAILOVER_AFTER;
+pub use flow::{FIRST_MESSAGE, IDLE};
+pub use flows::{MAX_ACCEPTED, MAX_ACCEPTED_PER_SOURCE, MAX_CONNECTIONS};
 pub(crate) use incoming::Incoming;
 use interests::Interests;
 pub use interests::{MessageId, SubscriptionId};
-pub use outgoing::{MAX_ADDRESSES, MAX_REQUESTS};
+pub use keep_alive::KeepAlive;
+pub use manners::{MAX_SOURCES, StrangerRate};
+pub use outgoing::{MAX_REQUESTS, MAX_UDP_REQUEST};
 pub use output::{FlowId, Output, ResolveId};
+pub use transport::Transport;
 
 use crate::call::{CallError, Calls, Replaces};
 use crate::digest::Credential;
+use crate::locate::Answer;
 use crate::offer::LocalMedia;
 use crate::registration::{Binding, Registration, RegistrationState};
 use std::net::SocketAddr;
@@ -72,17 +88,26 @@ impl Endpoint {
         })
     }
 
-    /// Takes one datagram in.
+    /// Takes in what came on a flow: a datagram, a message of a WebSocket, or the next bytes of a stream, cut anyhow.
     pub fn receive(&mut self, now: Instant, flow: FlowId, from: SocketAddr, bytes: &[u8]) {
-        self.take_datagram(now, flow, from, bytes);
+        self.take_bytes(now, flow, from, bytes);
         self.settle(now);
     }
 
     /// Answers [`Output::Open`]: the flow is open and `local` is its address as peers see it, for Via and Contact.
     pub fn flow_opened(&mut self, now: Instant, flow: FlowId, local: SocketAddr) {
-        if self.core.flow.opened(flow, local) {
-            self.core.send_waiting(now);
-            self.registration.flow_opened(&mut self.core, now);
+        if self.core.flows.opened(now, flow, local) {
+            self.core.send_waiting(now, flow);
+            let listens = self
+                .core
+                .flows
+                .open(flow)
+                .is_some_and(|flow| flow.transport == Transport::Udp);
+            if listens && !self.registers() {
+                self.core.flows.set_home(flow);
+            } else if listens && self.core.flows.lost_home {
+                self.registration.flow_opened(&mut self.core, now);
+            }
             self.interests.follow_contact(&mut self.core, now);
         }
         self.settle(now);
@@ -91,20 +116,13 @@ impl Endpoint {
     /// Tells that a flow could not be opened, or that an open one does not work any more. Calls stand; a registration is renewed
     /// over the next flow, which is asked for after a short wait.
     pub fn flow_failed(&mut self, now: Instant, flow: FlowId, why: &str) {
-        if self.core.flow.failed(now, flow, self.core.listening) {
-            self.core.fail_on_flow(flow, why);
-        }
+        self.lose_flow(now, flow, why);
         self.settle(now);
     }
 
-    /// Answers [`Output::Resolve`]: addresses in the order they are to be tried, or why there is none.
-    pub fn resolved(
-        &mut self,
-        now: Instant,
-        id: ResolveId,
-        result: Result<Vec<SocketAddr>, String>,
-    ) {
-        self.core.resolved(now, id, result);
+    /// Answers [`Output::Resolve`] with the records, or why there are none.
+    pub fn resolved(&mut self, now: Instant, id: ResolveId, answer: Answer) {
+        self.core.resolved(now, id, answer);
         self.settle(now);
     }
 
@@ -117,7 +135,7 @@ impl Endpoint {
         if self.registers() {
             self.registration.register(&mut self.core, now);
         } else {
-            self.core.want_flow(None);
+            self.core.listen(now);
         }
         self.settle(now);
     }
@@ -150,7 +168,7 @@ impl Endpoint {
         if self.stopping {
             return Err(CallError::Stopping);
         }
-        let target = target::read(target, &self.core.config.aor)?;
+        let target = target::read(target, &self.core.config)?;
         let placed = self.calls.place(&mut self.core, now, target, offer, None);
         self.settle(now);
         placed
@@ -170,7 +188,7 @@ impl Endpoint {
         if self.stopping {
             return Err(CallError::Stopping);
         }
-        let target = target::read(target, &self.core.config.aor)?;
+        let target = target::read(target, &self.core.config)?;
         let placed = self
             .calls
             .place(&mut self.core, now, target, offer, Some(replaces));
@@ -228,7 +246,7 @@ impl Endpoint {
     /// # Errors
     /// No such call, not one that stands, one that is being transferred already, or a target that cannot be called.
     pub fn transfer(&mut self, now: Instant, call: CallId, target: &str) -> Result<(), CallError> {
-        let target = target::read(target, &self.core.config.aor)?;
+        let target = target::read(target, &self.core.config)?;
         let result = self.calls.command(&mut self.core, now, call, |call, core| {
             call.transfer(core, now, target)
         });
@@ -337,7 +355,7 @@ impl Endpoint {
         if self.stopping {
             return Err(CallError::Stopping);
         }
-        let target = target::read(target, &self.core.config.aor)?;
+        let target = target::read(target, &self.core.config)?;
         let ping = ping::send(&mut self.core, now, target);
         self.settle(now);
         Ok(ping)
@@ -374,7 +392,8 @@ impl Endpoint {
         let requests = core
             .next_outgoing_wake()
             .into_iter()
-            .chain(core.flow.retry_at());
+            .chain(core.flows.next_wake())
+            .chain(core.keeper.next_wake());
         transactions
             .chain(requests)
             .chain(self.registration.next_wake())
@@ -389,9 +408,7 @@ impl Endpoint {
         self.core.servers.wake(now);
         self.core.follow_up(now);
         self.core.wake_outgoing(now);
-        if self.core.flow.retry_at().is_some_and(|at| at <= now) {
-            self.core.want_flow(None);
-        }
+        self.wake_flows(now);
         self.calls.wake(&mut self.core, now);
         self.registration.wake(&mut self.core, now);
         self.interests.wake(&mut self.core, now);
@@ -416,16 +433,6 @@ impl Endpoint {
         self.core.public
     }
 
-    /// The network changed (address, route, resume from sleep): registers at once, whatever was under way or waited for.
-    /// A flow that does not work any more is told by [`Endpoint::flow_failed`] before.
-    pub fn registration_changed_network(&mut self, now: Instant) {
-        if !self.stopping {
-            self.registration.network_changed(&mut self.core, now);
-            self.interests.network_changed(&mut self.core, now);
-        }
-        self.settle(now);
-    }
-
     /// The configuration in force.
     #[must_use]
     pub fn config(&self) -> &EndpointConfig {
@@ -443,6 +450,7 @@ impl Endpoint {
             server_transactions: self.core.servers.len(),
             subscriptions: self.interests.subscriptions(),
             requests: self.core.outgoing.len(),
+            flows: self.core.flows.len(),
             dropped: self.core.dropped,
             refused: self.core.refused,
         }
@@ -499,7 +507,8 @@ impl Endpoint {
         self.core.clients.kill_all();
         self.core.servers.kill_all();
         self.core.outgoing.clear();
-        if let Some(flow) = self.core.flow.close() {
+        self.core.keeper.stop();
+        for flow in self.core.flows.close_all() {
             self.core.outputs.push_back(Output::Close { flow });
         }
         self.core.event(Event::Stopped);

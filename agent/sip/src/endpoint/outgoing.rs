@@ -1,27 +1,48 @@
-//! A request on its way: resolve the first hop, get a flow, send (RFC 3261 §8.1, RFC 3263 §4). What comes back is handled in
-//! `replies`, giving up in `cancel`. Never knows what the request is for.
+//! A request on its way: locate the first hop, get a flow, send (RFC 3261 §8.1, §18.1.1, RFC 3263 §4). What comes back is handled in
+//! `replies`, going on to the next server in `failover`, giving up in `cancel`. Never knows what the request is for.
 
 use super::core::{Core, Reply, RequestId, User};
-use super::output::{FlowId, Output, ResolveId};
+use super::failover::FAILOVER_AFTER;
+use super::locating::Spare;
+use super::output::FlowId;
+use super::transport::Transport;
 use crate::digest::Attempts;
-use crate::locate::NextHop;
-use crate::message::{BRANCH_COOKIE, CSeq, HeaderName, Method, Request, Via};
+use crate::locate::{Answers, NextHop, Target};
+use crate::message::{BRANCH_COOKIE, CSeq, HeaderName, Method, Request, Uri};
 use crate::transaction::{ClientId, Datagram};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
 /// Requests under way at one time.
 pub const MAX_REQUESTS: usize = 512;
-/// Addresses of one host that are tried.
-pub const MAX_ADDRESSES: usize = 8;
+/// A request larger than this goes over TCP where it would have gone over UDP (RFC 3261 §18.1.1).
+pub const MAX_UDP_REQUEST: usize = 1300;
 
 pub(crate) struct Outgoing {
     pub(super) user: User,
     pub(super) request: Request,
     pub(super) cseq: u32,
+    /// The hop being tried.
     pub(super) hop: NextHop,
-    pub(super) addresses: Vec<SocketAddr>,
+    /// Outbound proxies to try after it.
+    pub(super) spares: VecDeque<Spare>,
+    /// How many of them were put off because they are down.
+    pub(super) deferred: usize,
+    /// What stands first in Route instead of the first proxy.
+    pub(super) route: Option<Uri>,
+    /// What the name servers said of the hop.
+    pub(super) answers: Answers,
+    /// Chance for the order of servers.
+    pub(super) seed: u64,
+    pub(super) targets: Vec<Target>,
     pub(super) at: usize,
+    /// Over TCP only because it is too large for UDP.
+    pub(super) upgraded: bool,
+    /// The flow it went out on last.
+    pub(super) flow: Option<FlowId>,
+    /// When the next server is tried unless something comes from this one.
+    pub(super) next_at: Option<Instant>,
     pub(super) stage: Stage,
     pub(super) attempts: Attempts,
     pub(super) cancel: Cancel,
@@ -29,10 +50,29 @@ pub(crate) struct Outgoing {
     pub(super) branch: Option<String>,
 }
 
+impl Outgoing {
+    /// The server being tried.
+    pub(super) fn target(&self) -> Option<Target> {
+        let mut target = self.targets.get(self.at)?.clone();
+        if self.upgraded {
+            target.transport = Transport::Tcp;
+        }
+        Some(target)
+    }
+
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        self.targets.get(self.at).map(|target| target.address)
+    }
+
+    pub(super) fn has_alternative(&self) -> bool {
+        self.at + 1 < self.targets.len() || !self.spares.is_empty()
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
-    Resolving(ResolveId),
-    AwaitingFlow,
+    Resolving,
+    AwaitingFlow(FlowId),
     Sent(ClientId),
     /// An INVITE was accepted; further 2xx may come.
     Accepted(ClientId),
@@ -79,7 +119,7 @@ impl Core {
             Stage::Sent(client) | Stage::Accepted(client) => {
                 self.clients.sent(client).map(|(request, ..)| request)
             }
-            Stage::Resolving(_) | Stage::AwaitingFlow => None,
+            Stage::Resolving | Stage::AwaitingFlow(_) => None,
         }
     }
 
@@ -104,76 +144,16 @@ impl Core {
         self.replies.pop_front()
     }
 
-    pub(crate) fn resolved(
-        &mut self,
-        now: Instant,
-        question: ResolveId,
-        result: Result<Vec<SocketAddr>, String>,
-    ) {
-        let Some((&id, outgoing)) = self
-            .outgoing
-            .iter_mut()
-            .find(|(_, outgoing)| outgoing.stage == Stage::Resolving(question))
-        else {
-            return;
-        };
-        match result {
-            Ok(addresses) if !addresses.is_empty() => {
-                outgoing.addresses = addresses.into_iter().take(MAX_ADDRESSES).collect();
-                self.located(now, id);
-            }
-            Ok(_) => {
-                let why = format!("{} has no address", outgoing.hop.host);
-                self.finish(id, Reply::Failed { why });
-            }
-            Err(error) => {
-                let why = format!("{} cannot be resolved: {error}", outgoing.hop.host);
-                self.finish(id, Reply::Failed { why });
-            }
-        }
-    }
-
-    /// The flow is open: everything that waited for it goes out.
-    pub(crate) fn send_waiting(&mut self, now: Instant) {
+    /// A flow is open: everything that waited for it goes out.
+    pub(crate) fn send_waiting(&mut self, now: Instant, flow: FlowId) {
         let waiting: Vec<RequestId> = self
             .outgoing
             .iter()
-            .filter(|(_, outgoing)| outgoing.stage == Stage::AwaitingFlow)
+            .filter(|(_, outgoing)| outgoing.stage == Stage::AwaitingFlow(flow))
             .map(|(id, _)| *id)
             .collect();
         for id in waiting {
             self.transmit_request(now, id);
-        }
-    }
-
-    /// The flow is gone: everything on it, and everything that waited for it, failed.
-    pub(crate) fn fail_on_flow(&mut self, flow: FlowId, why: &str) {
-        let lost = self.clients.on_flow(flow);
-        let on_flow = |outgoing: &Outgoing| match outgoing.stage {
-            Stage::AwaitingFlow => true,
-            Stage::Sent(client) | Stage::Accepted(client) => lost.contains(&client),
-            Stage::Resolving(_) => false,
-        };
-        let failed: Vec<(RequestId, bool)> = self
-            .outgoing
-            .iter()
-            .filter(|(_, outgoing)| on_flow(outgoing))
-            .map(|(id, outgoing)| (*id, matches!(outgoing.stage, Stage::Accepted(_))))
-            .collect();
-        for (id, accepted) in failed {
-            self.finish(
-                id,
-                if accepted {
-                    Reply::Done
-                } else {
-                    Reply::Failed {
-                        why: format!("the flow failed: {why}"),
-                    }
-                },
-            );
-        }
-        for client in lost {
-            self.clients.kill(client);
         }
     }
 
@@ -201,106 +181,128 @@ impl Core {
             ));
             return id;
         }
-        let question = ResolveId(id.0);
-        let address = hop.address(self.config.transport.default_port());
-        if address.is_none() {
-            self.outputs.push_back(Output::Resolve {
-                id: question,
-                host: hop.host.to_string(),
-                port: hop.port,
-                transport: self.config.transport,
-            });
-        }
+        let (hop, spares) = self.hops_of(hop);
         let outgoing = Outgoing {
             user,
             request,
             cseq,
             hop,
-            addresses: address.into_iter().collect(),
+            spares,
+            deferred: 0,
+            route: None,
+            answers: Answers::new(),
+            seed: self.random.session_id(),
+            targets: Vec::new(),
             at: 0,
-            stage: Stage::Resolving(question),
+            upgraded: false,
+            flow: None,
+            next_at: None,
+            stage: Stage::Resolving,
             attempts: Attempts::default(),
             cancel: Cancel::No,
             branch,
         };
         self.outgoing.insert(id, outgoing);
-        if address.is_some() {
-            self.located(now, id);
-        }
+        self.locate(now, id);
         id
     }
 
-    fn located(&mut self, now: Instant, id: RequestId) {
+    /// Sends a request to the server whose turn it is, as soon as there is a flow.
+    pub(super) fn transmit_request(&mut self, now: Instant, id: RequestId) {
+        let Some(target) = self.outgoing.get(&id).and_then(Outgoing::target) else {
+            return;
+        };
+        let flow = self.flow_towards(now, &target);
         let Some(outgoing) = self.outgoing.get_mut(&id) else {
             return;
         };
-        outgoing.stage = Stage::AwaitingFlow;
-        let addresses = outgoing.addresses.clone();
-        let hop = outgoing.hop.clone();
-        if self.is_home(&hop) {
-            self.note_home(&addresses);
-        }
-        if self.flow.open().is_some() {
-            self.transmit_request(now, id);
-        } else {
-            self.want_flow(addresses.first().copied());
-        }
-    }
-
-    pub(super) fn transmit_request(&mut self, now: Instant, id: RequestId) {
-        let register = matches!(self.outgoing.get(&id), Some(outgoing) if outgoing.request.method == Method::Register);
-        let hidden = matches!(self.outgoing.get(&id), Some(outgoing) if outgoing.request.headers.has(HeaderName::Privacy));
-        let contact = match (register, hidden) {
-            (true, _) => self.registered_contact(),
-            (false, true) => self.hidden_contact(),
-            (false, false) => self.contact(),
-        };
-        let (Some((flow, local)), Some(contact), Some(outgoing)) =
-            (self.flow.open(), contact, self.outgoing.get_mut(&id))
-        else {
-            return;
-        };
-        let Some(&to) = outgoing.addresses.get(outgoing.at) else {
-            return;
-        };
-        let mut request = outgoing.request.clone();
+        outgoing.flow = Some(flow);
+        outgoing.stage = Stage::AwaitingFlow(flow);
+        outgoing.next_at = None;
         let branch = outgoing
             .branch
             .clone()
             .unwrap_or_else(|| format!("{BRANCH_COOKIE}{}", self.random.token()));
-        request.headers.push_front(
-            HeaderName::Via,
-            Via::new(self.config.transport.via_name(), local, &branch).to_string(),
-        );
-        if takes_contact(&request.method) {
-            request.headers.push(HeaderName::Contact, contact);
+        if self.flows.open(flow).is_none() {
+            return;
         }
-        request
-            .headers
-            .push(HeaderName::UserAgent, &self.config.user_agent);
+        if outgoing.request.method == Method::Register && !outgoing.upgraded {
+            if !self.flows.is_home(flow) {
+                self.public = None;
+            }
+            self.flows.set_home(flow);
+        }
+        self.flows.note_use(now, flow);
+        let Some(mut request) = self.request_on(id, flow, &branch) else {
+            return;
+        };
         if request.method == Method::Ack {
-            let bytes = request.to_bytes();
             self.outgoing.remove(&id);
-            return self.transmit(Datagram { flow, to, bytes });
+            let datagram = Datagram {
+                flow,
+                to: target.address,
+                bytes: request.to_bytes(),
+            };
+            return self.transmit(datagram);
         }
-        if self.is_trusted(id, to)
+        if self.is_trusted(id, target.address)
             && let Some(outgoing) = self.outgoing.get_mut(&id)
         {
             self.auth
                 .authorize_early(&mut self.random, &mut request, &mut outgoing.attempts);
+        }
+        if target.transport == Transport::Udp
+            && request.to_bytes().len() > MAX_UDP_REQUEST
+            && self.takes_tcp(now, target.address)
+            && let Some(outgoing) = self.outgoing.get_mut(&id)
+        {
+            outgoing.upgraded = true;
+            return self.transmit_request(now, id);
         }
         let client = self.clients.start(
             now,
             request,
             branch,
             flow,
-            to,
-            self.config.transport.is_reliable(),
+            target.address,
+            target.transport.is_reliable(),
         );
         if let Some(outgoing) = self.outgoing.get_mut(&id) {
             outgoing.stage = Stage::Sent(client);
+            outgoing.next_at = outgoing.has_alternative().then(|| now + FAILOVER_AFTER);
         }
         self.flush();
+    }
+
+    /// The request as it leaves on a flow: with Via, Contact, User-Agent, and the Route of the proxy it goes to.
+    fn request_on(&mut self, id: RequestId, flow: FlowId, branch: &str) -> Option<Request> {
+        let outgoing = self.outgoing.get(&id)?;
+        let mut request = outgoing.request.clone();
+        if let Some(route) = &outgoing.route {
+            let mut route = route.clone();
+            route.params.set("lr", None);
+            request
+                .headers
+                .replace_first_value(HeaderName::Route, &format!("<{route}>"));
+        }
+        let via = self.via(self.flows.open(flow)?, branch)?;
+        request.headers.push_front(HeaderName::Via, via.to_string());
+        let secure = request.uri.sip().is_some_and(|uri| uri.secure);
+        let contact = match &request.method {
+            Method::Register => Some(self.registered_contact()?),
+            method if takes_contact(method) && request.headers.has(HeaderName::Privacy) => {
+                Some(self.hidden_contact(flow, secure)?)
+            }
+            method if takes_contact(method) => Some(self.contact_for(flow, secure)?),
+            _ => None,
+        };
+        if let Some(contact) = contact {
+            request.headers.push(HeaderName::Contact, contact);
+        }
+        request
+            .headers
+            .push(HeaderName::UserAgent, &self.config.user_agent);
+        Some(request)
     }
 
     /// Whether credentials may go there: only to our own registrar and proxies.
@@ -314,6 +316,7 @@ impl Core {
 
     /// Forgets a request of which nothing more is wanted, also its answer.
     pub(crate) fn abandon(&mut self, id: RequestId) {
+        self.forget_questions(id);
         if let Some(outgoing) = self.outgoing.remove(&id)
             && let Stage::Sent(client) | Stage::Accepted(client) = outgoing.stage
         {
@@ -322,6 +325,7 @@ impl Core {
     }
 
     pub(super) fn finish(&mut self, id: RequestId, reply: Reply) {
+        self.forget_questions(id);
         if let Some(outgoing) = self.outgoing.remove(&id) {
             self.replies.push_back((outgoing.user, id, reply));
         }

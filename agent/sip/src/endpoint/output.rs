@@ -1,11 +1,12 @@
 //! What an endpoint asks of its driver.
 
-use super::config::Transport;
 use super::event::Event;
+use super::transport::Transport;
+use crate::locate::Question;
 use std::fmt;
 use std::net::SocketAddr;
 
-/// Names one flow: a UDP socket, later a connection. Chosen by the endpoint, never used twice.
+/// Names one flow: a UDP socket or a connection. Chosen by the endpoint, never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FlowId(pub(crate) u64);
 
@@ -38,16 +39,12 @@ pub enum Output {
     },
     /// Something happened.
     Event(Event),
-    /// Find the addresses of a host, then call [`Endpoint::resolved`](crate::Endpoint::resolved).
+    /// Ask the name servers, then call [`Endpoint::resolved`](crate::Endpoint::resolved).
     Resolve {
         /// Names the question.
         id: ResolveId,
-        /// Host name; never an address.
-        host: String,
-        /// The port when it is fixed; when `None`, SRV records may name one (RFC 3263), else the transport's default.
-        port: Option<u16>,
-        /// The transport wanted.
-        transport: Transport,
+        /// What is asked.
+        question: Question,
     },
     /// Open a flow, then call [`Endpoint::flow_opened`](crate::Endpoint::flow_opened) or [`Endpoint::flow_failed`](crate::Endpoint::flow_failed).
     Open {
@@ -55,9 +52,12 @@ pub enum Output {
         flow: FlowId,
         /// The transport.
         transport: Transport,
-        /// A peer that must be reachable from the flow; `None` when only listening matters. A UDP flow must stay unconnected:
-        /// it sends to and receives from any address.
+        /// The peer to connect to. For UDP, a peer that must be reachable from the flow, and `None` when only listening matters;
+        /// a UDP flow must stay unconnected: it sends to and receives from any address. Connections that peers open to the same
+        /// address and port over TCP are told by [`Endpoint::flow_accepted`](crate::Endpoint::flow_accepted).
         remote: Option<SocketAddr>,
+        /// Whom the peer must prove to be, over TLS and WebSocket (RFC 5922): a domain name or an address.
+        identity: Option<String>,
     },
     /// Close a flow; nothing is sent on it any more.
     Close {

@@ -5,28 +5,79 @@ use super::acceptability::unacceptable;
 use super::capabilities;
 use super::core::ALLOW;
 use super::incoming::Incoming;
-use super::output::FlowId;
+use super::output::{FlowId, Output};
+use super::reachable::is_stun;
+use super::transport::Transport;
 use crate::call::options;
-use crate::message::{Fault, HeaderName, Message, MessageError, Method, Request, Response, Via};
+use crate::message::{
+    Fault, Frame, HeaderName, Message, MessageError, Method, PONG, Request, Response, Via,
+};
 use crate::subscription::Package;
 use crate::transaction::{Datagram, ServerKey};
 use std::net::SocketAddr;
 use std::time::Instant;
 
 impl Endpoint {
-    pub(super) fn take_datagram(
+    pub(super) fn take_bytes(
         &mut self,
         now: Instant,
         flow: FlowId,
         from: SocketAddr,
         bytes: &[u8],
     ) {
-        if !self.core.flow.is_current(flow)
-            || bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0))
-        {
+        let Some(known) = self.core.flows.get_mut(flow) else {
+            return;
+        };
+        known.last_use = now;
+        if known.transport.is_stream() {
+            return self.take_stream(now, flow, from, bytes);
+        }
+        if known.transport == Transport::Udp && is_stun(bytes) {
+            return self.take_stun(now, flow, from, bytes);
+        }
+        if bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
             // Empty lines keep a NAT open (RFC 5626 §3.5.1).
+            if bytes == PONG {
+                self.core.keeper.on_pong(flow);
+            }
             return;
         }
+        self.take_message(now, flow, from, bytes);
+    }
+
+    /// Cuts a stream into messages (§18.3). One that cannot be cut is closed, after the answer to what can be answered.
+    fn take_stream(&mut self, now: Instant, flow: FlowId, from: SocketAddr, bytes: &[u8]) {
+        let mut trouble = match self.core.flows.get_mut(flow) {
+            Some(known) => known.framer.push(now, bytes).err(),
+            None => return,
+        };
+        while let Some(known) = self.core.flows.get_mut(flow) {
+            match known.framer.next(now) {
+                Ok(Some(Frame::Message(message))) => {
+                    known.proven = true;
+                    self.take_message(now, flow, from, &message);
+                }
+                Ok(Some(Frame::Ping)) => {
+                    let bytes = PONG.to_vec();
+                    let to = from;
+                    self.core.transmit(Datagram { flow, to, bytes });
+                }
+                Ok(Some(Frame::Pong)) => self.core.keeper.on_pong(flow),
+                Ok(None) => break,
+                Err(error) => {
+                    trouble.get_or_insert(error);
+                    break;
+                }
+            }
+        }
+        if let Some(error) = trouble {
+            self.core.dropped += 1;
+            self.core.outputs.push_back(Output::Close { flow });
+            self.lose_flow(now, flow, &error.to_string());
+        }
+    }
+
+    fn take_message(&mut self, now: Instant, flow: FlowId, from: SocketAddr, bytes: &[u8]) {
         match Message::parse_or_salvage(bytes) {
             Ok(Message::Response(response)) => self.take_response(now, from, response),
             Ok(Message::Request(request)) => self.take_request(now, flow, from, request),
@@ -46,7 +97,8 @@ impl Endpoint {
         mut request: Request,
         error: &MessageError,
     ) {
-        let Some((reply_to, _)) = note_source(&mut request, source) else {
+        let reliable = self.core.flows.is_reliable(flow);
+        let Some((reply_to, _)) = note_source(&mut request, source, reliable) else {
             self.core.dropped += 1;
             return;
         };
@@ -79,7 +131,8 @@ impl Endpoint {
         source: SocketAddr,
         mut request: Request,
     ) {
-        let Some((reply_to, via)) = note_source(&mut request, source) else {
+        let reliable = self.core.flows.is_reliable(flow);
+        let Some((reply_to, via)) = note_source(&mut request, source, reliable) else {
             self.core.dropped += 1;
             return;
         };
@@ -111,6 +164,12 @@ impl Endpoint {
             self.core.dropped += u64::from(!known);
             return;
         }
+        // What belongs to a dialog that stands costs nothing: its tags are a secret between the two.
+        if stranger && !self.calls.knows(&essentials) && !self.core.manners.allows(now, source.ip())
+        {
+            self.core.dropped += 1;
+            return;
+        }
         if self.core.servers.absorbs(&key) {
             return;
         }
@@ -127,7 +186,7 @@ impl Endpoint {
             stranger,
             flow,
             reply_to,
-            self.core.config.transport.is_reliable(),
+            self.core.flows.is_reliable(flow),
         );
         let incoming = Incoming {
             request,
@@ -246,18 +305,22 @@ impl Endpoint {
         if status == 503 {
             response.headers.push(HeaderName::RetryAfter, "10");
         }
-        self.core.transmit(Datagram {
-            flow,
-            to,
-            bytes: response.to_bytes(),
-        });
+        let bytes = response.to_bytes();
+        self.core.transmit(Datagram { flow, to, bytes });
     }
 }
 
-/// Where the answer goes, and the topmost Via, in which the source is noted (RFC 3261 §18.2.1); `None` when there is none to read.
-fn note_source(request: &mut Request, source: SocketAddr) -> Option<(SocketAddr, Via)> {
+/// Where the answer goes (over a connection, back on it), and the topmost Via, in which the source is noted (RFC 3261 §18.2.1); `None` when there is none to read.
+fn note_source(
+    request: &mut Request,
+    source: SocketAddr,
+    reliable: bool,
+) -> Option<(SocketAddr, Via)> {
     let mut via: Via = request.headers.first_value(HeaderName::Via)?.parse().ok()?;
-    let reply_to = via.response_address(source);
+    let reply_to = match reliable {
+        true => source,
+        false => via.response_address(source),
+    };
     via.note_source(source);
     request
         .headers

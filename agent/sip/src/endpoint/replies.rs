@@ -30,7 +30,7 @@ impl Core {
                 }
                 ClientNotice::TimedOut(client) => {
                     if let Some(id) = self.owner(client)
-                        && !self.try_next_address(now, id)
+                        && !self.no_answer(now, id)
                     {
                         let to = self
                             .clients
@@ -57,7 +57,7 @@ impl Core {
 
     fn address_of(&self, id: RequestId) -> Option<String> {
         let outgoing = self.outgoing.get(&id)?;
-        outgoing.addresses.get(outgoing.at).map(ToString::to_string)
+        outgoing.address().map(|address| address.to_string())
     }
 
     fn on_response(
@@ -72,12 +72,14 @@ impl Core {
             return;
         };
         let user = outgoing.user;
+        outgoing.next_at = None;
         if outgoing.request.method == Method::Register
             && self.went_home(id)
             && !self.is_stranger(source.ip())
         {
             self.learn_public(&essentials.via);
         }
+        self.heard_of(now, id, &response);
         let Some(outgoing) = self.outgoing.get_mut(&id) else {
             return;
         };
@@ -120,7 +122,7 @@ impl Core {
                 Err(why) => note = Some(why),
             }
         }
-        if response.status == 503 && self.try_next_address(now, id) {
+        if response.status == 503 && self.try_next_server(now, id) {
             return;
         }
         self.finish(
@@ -175,8 +177,8 @@ impl Core {
     fn went_home(&self, id: RequestId) -> bool {
         self.outgoing
             .get(&id)
-            .and_then(|outgoing| outgoing.addresses.get(outgoing.at))
-            .is_some_and(|to| self.is_trusted(id, *to))
+            .and_then(Outgoing::address)
+            .is_some_and(|to| self.is_trusted(id, to))
     }
 
     fn learn_nonce(&mut self, id: RequestId, response: &Response) {
@@ -208,18 +210,5 @@ impl Core {
         } else {
             Asked::Home
         }
-    }
-
-    fn try_next_address(&mut self, now: Instant, id: RequestId) -> bool {
-        let Some(outgoing) = self.outgoing.get_mut(&id) else {
-            return false;
-        };
-        if outgoing.cancel != Cancel::No || outgoing.at + 1 >= outgoing.addresses.len() {
-            return false;
-        }
-        outgoing.at += 1;
-        outgoing.stage = Stage::AwaitingFlow;
-        self.transmit_request(now, id);
-        true
     }
 }

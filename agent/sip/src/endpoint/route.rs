@@ -12,7 +12,7 @@ impl Core {
         for route in &mut routes {
             route.params.set("lr", None);
         }
-        let port = self.config.transport.default_port();
+        let port = self.config.default_port();
         let service = &self.binding.service_route;
         // A registrar that names our own outbound proxy first means one hop, not two.
         if let (Some(last), Some(first)) = (routes.last(), service.first())

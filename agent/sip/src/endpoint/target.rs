@@ -1,5 +1,6 @@
 //! From what a person types to a URI: `sip:user@host`, `user@host`, or a number or name in the account's own domain.
 
+use super::config::EndpointConfig;
 use crate::call::CallError;
 use crate::message::uri::escape_user;
 use crate::message::{Params, Uri};
@@ -8,7 +9,7 @@ use crate::message::{Params, Uri};
 const MAX_TARGET: usize = 512;
 
 /// Makes the URI to call.
-pub(super) fn read(text: &str, aor: &Uri) -> Result<Uri, CallError> {
+pub(super) fn read(text: &str, config: &EndpointConfig) -> Result<Uri, CallError> {
     let bad = |why: &str| CallError::Target {
         target: text.chars().take(80).collect(),
         why: why.to_owned(),
@@ -33,11 +34,14 @@ pub(super) fn read(text: &str, aor: &Uri) -> Result<Uri, CallError> {
         Some("sip") => target
             .parse()
             .map_err(|why: crate::message::SyntaxError| bad(&why.to_string()))?,
-        Some("sips") => {
+        Some("sips") if !config.offered().iter().any(|t| t.is_secure()) => {
             return Err(bad(
                 "a sips target needs TLS, which this account does not use",
             ));
         }
+        Some("sips") => target
+            .parse()
+            .map_err(|why: crate::message::SyntaxError| bad(&why.to_string()))?,
         _ if target.contains('@') => format!("sip:{target}")
             .parse()
             .map_err(|why: crate::message::SyntaxError| bad(&why.to_string()))?,
@@ -46,7 +50,7 @@ pub(super) fn read(text: &str, aor: &Uri) -> Result<Uri, CallError> {
             user: Some(escape_user(target)),
             params: Params::new(),
             headers: None,
-            ..aor.clone()
+            ..config.aor.clone()
         },
     };
     Ok(uri)
@@ -57,7 +61,8 @@ mod tests {
     use super::*;
 
     fn target(text: &str) -> Result<String, CallError> {
-        read(text, &"sip:1001@example.org:5070".parse().unwrap()).map(|uri| uri.to_string())
+        let config = EndpointConfig::new("sip:1001@example.org:5070".parse().unwrap());
+        read(text, &config).map(|uri| uri.to_string())
     }
 
     #[test]

@@ -349,10 +349,7 @@ impl Registration {
     fn send(&mut self, core: &mut Core, now: Instant, expires: Duration) {
         self.wake_at = None;
         self.cseq += 1;
-        let registrar =
-            core.config.registrar.clone().unwrap_or_else(|| {
-                Uri::of_host(core.config.aor.host.clone(), core.config.aor.port)
-            });
+        let registrar = core.config.registrar_uri();
         let registrar = Uri {
             user: None,
             ..registrar.address_of_record()

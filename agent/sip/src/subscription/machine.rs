@@ -170,7 +170,7 @@ impl Subscription {
             Err(why) => return refuse(core, now, incoming, &why),
         };
         let mut response = core.response(incoming, 200);
-        if let Some(contact) = core.contact() {
+        if let Some(contact) = core.contact_for(incoming.flow, false) {
             response.headers.push(HeaderName::Contact, contact);
         }
         core.respond(now, incoming, response);

@@ -223,7 +223,7 @@ fn changed_network_registers_at_once_whatever_was_waited_for() {
     network.run_for(Duration::from_secs(34));
     assert!(matches!(state(&network), RegistrationState::Failed { .. }));
     registrar.0.borrow_mut().silent = false;
-    network.with(ALICE, |alice, now| alice.registration_changed_network(now));
+    network.with(ALICE, |alice, now| alice.network_changed(now));
     network.run_for(Duration::from_millis(100));
     assert!(matches!(
         state(&network),
@@ -235,7 +235,7 @@ fn changed_network_registers_at_once_whatever_was_waited_for() {
     network.run_for(Duration::from_secs(271));
     registrar.0.borrow_mut().silent = false;
     let seen = registrar.count(&Method::Register);
-    network.with(ALICE, |alice, now| alice.registration_changed_network(now));
+    network.with(ALICE, |alice, now| alice.network_changed(now));
     network.run_for(Duration::from_millis(100));
     assert!(registrar.count(&Method::Register) > seen);
     assert_eq!(network.nodes[ALICE].endpoint.counts().requests, 0);

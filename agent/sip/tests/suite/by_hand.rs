@@ -1,8 +1,8 @@
 //! Bob alone, and a peer whose messages a test writes by hand.
 
 use crate::network::*;
-use carillon_sip::CallId;
 use carillon_sip::message::Message;
+use carillon_sip::{CallId, EndpointConfig};
 
 pub(crate) const BOB_ADDRESS: &str = "10.0.0.2:5060";
 pub(crate) const PEER: &str = "10.0.0.50:5070";
@@ -10,9 +10,13 @@ pub(crate) const SDP: &str = "v=0\r\no=- 5 1 IN IP4 10.0.0.50\r\ns=-\r\nc=IN IP4
 
 /// Bob alone, with a peer whose mail nobody answers.
 pub(crate) fn bob() -> Network {
+    bob_with(peer("bob", BOB_ADDRESS))
+}
+
+pub(crate) fn bob_with(config: EndpointConfig) -> Network {
     let mut network = Network::new(21, Conditions::PERFECT);
     network.script(PEER, Mailbox);
-    network.add(BOB_ADDRESS, peer("bob", BOB_ADDRESS), 4);
+    network.add(BOB_ADDRESS, config, 4);
     network.with(0, |bob, now| bob.register(now));
     network
 }

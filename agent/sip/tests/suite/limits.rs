@@ -3,7 +3,8 @@
 
 use crate::by_hand::*;
 use crate::network::*;
-use carillon_sip::endpoint::{MAX_ADDRESSES, MAX_REQUESTS};
+use carillon_sip::endpoint::MAX_REQUESTS;
+use carillon_sip::locate::MAX_TARGETS;
 use carillon_sip::transaction::MAX_SERVER_TRANSACTIONS;
 use carillon_sip::{ConfigError, Endpoint, EndpointConfig, Event};
 use std::collections::BTreeSet;
@@ -37,7 +38,7 @@ fn no_more_than_a_few_addresses_of_one_name_are_tried() {
     });
     assert!(network.run_until_quiet(Duration::from_secs(3600)));
     let tried: BTreeSet<SocketAddr> = network.trace.iter().map(|(_, _, to, _)| *to).collect();
-    assert_eq!(tried.len(), MAX_ADDRESSES);
+    assert_eq!(tried.len(), MAX_TARGETS);
     assert!(matches!(
         network.events(0)[..],
         [Event::PingEnded { result: Err(_), .. }]

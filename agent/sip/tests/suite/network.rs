@@ -1,8 +1,8 @@
 //! A network on virtual time: endpoints and scripted peers by address, with loss, delay, duplication and reordering from one seed.
 
 use carillon_sip::{
-    CallId, Codec, Direction, Endpoint, EndpointConfig, Event, FlowId, LocalMedia, Output,
-    Transport,
+    Answer, CallId, Codec, Direction, Endpoint, EndpointConfig, Event, FlowId, LocalMedia,
+    LookupError, Output, Question, Record, RecordKind, Transport,
 };
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -266,6 +266,32 @@ impl Network {
         self.drain();
     }
 
+    /// The name server: addresses of a name, and SRV records where their port is not the usual one.
+    fn answer(&self, question: &Question) -> Answer {
+        let (service, name) = match question.kind {
+            RecordKind::Srv => question
+                .name
+                .split_at(question.name.find("_udp.").map_or(0, |at| at + 5)),
+            _ => ("", question.name.as_str()),
+        };
+        let Some(list) = self.names.get(name) else {
+            return Err(LookupError::Failed("no such name".to_owned()));
+        };
+        let record = |address: &SocketAddr| match question.kind {
+            RecordKind::Srv if service == "_sip._udp." && address.port() != 5060 => {
+                Some(Record::Srv {
+                    priority: 0,
+                    weight: 0,
+                    port: address.port(),
+                    target: address.ip().to_string(),
+                })
+            }
+            RecordKind::Address => Some(Record::Address(address.ip())),
+            _ => None,
+        };
+        Ok(list.iter().filter_map(record).collect())
+    }
+
     fn drain(&mut self) {
         for at in 0..self.nodes.len() {
             while let Some(output) = self.nodes[at].endpoint.poll_output(self.now) {
@@ -281,24 +307,17 @@ impl Network {
                         self.post(address, to, bytes);
                     }
                     Output::Event(event) => self.nodes[at].events.push(event),
-                    Output::Resolve { id, host, port, .. } => {
-                        let found = self
-                            .names
-                            .get(&host)
-                            .cloned()
-                            .ok_or_else(|| "no such name".to_owned());
-                        let found = found.map(|list| {
-                            list.into_iter()
-                                .map(|a| SocketAddr::new(a.ip(), port.unwrap_or(a.port())))
-                                .collect()
-                        });
-                        self.nodes[at].endpoint.resolved(now, id, found);
+                    Output::Resolve { id, question } => {
+                        let answer = self.answer(&question);
+                        self.nodes[at].endpoint.resolved(now, id, answer);
                     }
                     Output::Open {
                         flow, transport, ..
                     } => {
-                        assert_eq!(transport, Transport::Udp);
-                        if self.nodes[at].offline {
+                        if transport != Transport::Udp {
+                            let refused = "connection refused";
+                            self.nodes[at].endpoint.flow_failed(now, flow, refused);
+                        } else if self.nodes[at].offline {
                             self.nodes[at].endpoint.flow_failed(
                                 now,
                                 flow,

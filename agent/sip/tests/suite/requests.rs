@@ -275,9 +275,16 @@ fn cancel_must_fit_in_more_than_its_branch() {
     network.assert_empty();
 }
 
+/// Bob without a limit on how much a stranger may ask, so that the limit behind it is seen.
+fn patient_bob() -> Network {
+    let mut config = peer("bob", BOB_ADDRESS);
+    config.stranger_rate.per_second = 0;
+    bob_with(config)
+}
+
 #[test]
 fn strangers_cannot_fill_the_transactions() {
-    let mut network = bob();
+    let mut network = patient_bob();
     for at in 0..MAX_STRANGER_TRANSACTIONS as u32 {
         send(
             &mut network,

@@ -499,7 +499,7 @@ fn another_contact_is_told_to_notifiers() {
         ("dialog", "active"),
         ("", ""),
     );
-    network.with(ALICE, |alice, now| alice.registration_changed_network(now));
+    network.with(ALICE, |alice, now| alice.network_changed(now));
     network.run_for(Duration::from_secs(1));
     assert_eq!(server.all(&Method::Subscribe).len(), 2);
 }

@@ -16,6 +16,7 @@ pub mod control;
 pub mod event;
 pub mod provisioning;
 pub mod reload;
+pub mod rest;
 pub mod running;
 pub mod standalone;
 pub mod state_folder;

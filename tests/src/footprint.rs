@@ -10,6 +10,8 @@ use crate::{Fault, Outcome};
 pub struct Footprint {
     /// Resident memory in KiB.
     pub rss_kib: u64,
+    /// The most it ever was, in KiB.
+    pub peak_rss_kib: u64,
     /// Proportional share of resident memory in KiB.
     pub pss_kib: u64,
     /// Private dirty memory in KiB.
@@ -27,8 +29,12 @@ impl Footprint {
         let path = PathBuf::from(format!("/proc/{pid}/smaps_rollup"));
         let text = std::fs::read_to_string(&path)
             .map_err(|e| Fault::system(format!("read {}", path.display()), e))?;
+        let path = PathBuf::from(format!("/proc/{pid}/status"));
+        let status = std::fs::read_to_string(&path)
+            .map_err(|e| Fault::system(format!("read {}", path.display()), e))?;
         Ok(Self {
             rss_kib: field(&text, "Rss:"),
+            peak_rss_kib: field(&status, "VmHWM:"),
             pss_kib: field(&text, "Pss:"),
             private_dirty_kib: field(&text, "Private_Dirty:"),
             threads: tasks(pid)?.len(),
@@ -84,6 +90,7 @@ mod tests {
         let own = Footprint::of(std::process::id()).unwrap();
         assert!(own.rss_kib >= own.pss_kib && own.pss_kib > 0, "{own:?}");
         assert!(own.threads >= 1);
+        assert!(own.peak_rss_kib > 0);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use carillon_tests::footprint::Footprint;
 use carillon_tests::pair::{Pair, SOON};
 use carillon_tests::patience;
 use carillon_tests::section::Section;
@@ -72,6 +73,31 @@ fn a_credential_changes_while_the_call_stands() {
     pair.a.wait_call("ringing", SOON).unwrap();
     pair.b.hang_up().unwrap();
     pair.a.wait_no_call(SOON).unwrap();
+}
+
+#[test]
+fn a_desk_at_rest_gives_memory_back_and_talks_all_the_same() {
+    let section = Section::begin("a desk rests, and is called");
+    let pair = Pair::start().unwrap();
+    let pid = pair.b.pid().unwrap();
+    let awake = Footprint::of(pid).unwrap();
+    patience::until_true("desk-b at rest", SOON, || {
+        Footprint::of(pid).is_ok_and(|now| now.rss_kib < awake.peak_rss_kib / 2)
+    })
+    .unwrap();
+    let resting = Footprint::of(pid).unwrap();
+    section.note(format!(
+        "{} KiB resident after {} KiB at the most",
+        resting.rss_kib, awake.peak_rss_kib
+    ));
+    pair.call().unwrap();
+    std::thread::sleep(Duration::from_secs(4));
+    let status = pair.b.status().unwrap();
+    assert_eq!(status["calls"][0]["media"]["packets_lost"], 0, "{status}");
+    pair.a.hang_up().unwrap();
+    pair.b.wait_no_call(SOON).unwrap();
+    let verdict = pair.heard_at_b().unwrap().tone().unwrap();
+    assert!(verdict.is_clean(440.0, 3.0), "{verdict}");
 }
 
 #[test]

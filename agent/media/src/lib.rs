@@ -9,6 +9,7 @@
 //!
 //! RFC 3550 (RTP, RTCP), RFC 3551 (profile), RFC 4733 (telephone events), ITU-T G.711.
 
+mod code_pages;
 mod codec;
 mod device;
 mod dtmf;
@@ -18,6 +19,7 @@ mod rtcp;
 mod rtp;
 mod session;
 
+pub use code_pages::CodePages;
 pub use codec::{Codec, CodecKind, codec};
 pub use device::catalogue::{DeviceInfo, list_devices};
 pub use device::error::DeviceError;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use carillon_media::CodePages;
 use carillon_schemas::identifier::hex;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
@@ -13,6 +14,7 @@ use crate::control::{self, AgentPort};
 use crate::provisioning::http::Patience;
 use crate::provisioning::identity::Identity;
 use crate::provisioning::{self, LinkBoard, Provisioning};
+use crate::rest::Rest;
 use crate::standalone::{self, AgentFile};
 use crate::state_folder::{StateError, StateFolder};
 use crate::status::reporter::Boot;
@@ -24,6 +26,8 @@ const PREDECESSOR: Duration = Duration::from_secs(1);
 const INSTANCE: &str = "instance";
 
 pub(super) fn run(state: &Path, config: Option<PathBuf>) -> Result<(), Failure> {
+    // First of all: it must see one thread.
+    let pages = CodePages::of_this_process();
     start_log()?;
     let folder = StateFolder::open(state).map_err(state_failure)?;
     let _lock = folder.lock_within(PREDECESSOR).map_err(state_failure)?;
@@ -57,6 +61,7 @@ pub(super) fn run(state: &Path, config: Option<PathBuf>) -> Result<(), Failure> 
         provisioning_service(&folder, agent_file, &board),
         status_service(&board, boot),
         control_service(&folder, listen, &board),
+        rest_service(pages),
     ];
     let ran = agent::run(|| Agent::new(instance, services));
     ran.map_err(|e| Failure::new(Exit::Unexpected, "unexpected", e.to_string()))
@@ -100,6 +105,12 @@ fn control_service(
             listen,
             port: AgentPort::new(&agent, board.clone()),
         })
+    })
+}
+
+fn rest_service(pages: CodePages) -> Service {
+    Service::new("rest", move |agent| {
+        Rest::new(pages.clone(), agent.recipient())
     })
 }
 

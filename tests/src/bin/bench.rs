@@ -206,6 +206,12 @@ fn rows(ours: &Figures, peer: &Figures) -> Vec<Row> {
             Goal::Below(4.0),
         ),
         row(
+            "peak RSS",
+            "MiB",
+            pair(|f| f.peak_rss_kib as f64 / 1_024.0),
+            Goal::None,
+        ),
+        row(
             "idle private dirty",
             "MiB",
             pair(|f| f.private_dirty_kib as f64 / 1_024.0),

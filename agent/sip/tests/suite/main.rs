@@ -9,6 +9,7 @@ mod calls;
 mod digests;
 mod early;
 mod failover;
+mod flows;
 mod forks;
 mod framing;
 mod fuzzing;

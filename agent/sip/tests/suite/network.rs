@@ -71,6 +71,8 @@ pub(crate) struct Network {
     pub(crate) names: BTreeMap<String, Vec<SocketAddr>>,
     /// Datagrams for which this says `true` are lost.
     pub(crate) drop_if: Option<fn(&str) -> bool>,
+    /// Nothing from or to there arrives.
+    pub(crate) silent: Option<SocketAddr>,
     queue: BinaryHeap<Reverse<Packet>>,
     sequence: u64,
     chance: u64,
@@ -89,6 +91,7 @@ impl Network {
             keep_trace: true,
             names: BTreeMap::new(),
             drop_if: None,
+            silent: None,
             queue: BinaryHeap::new(),
             sequence: 0,
             chance: seed | 1,
@@ -194,6 +197,9 @@ impl Network {
             .drop_if
             .is_some_and(|drop| drop(&String::from_utf8_lossy(&bytes)))
         {
+            return;
+        }
+        if self.silent == Some(from) || self.silent == Some(to) {
             return;
         }
         let copies = 1 + usize::from(self.happens(self.conditions.duplication));

@@ -28,9 +28,22 @@ const CALLS_PER_BATCH: usize = 20;
 
 #[test]
 fn ten_thousand_calls_all_end_and_leave_nothing() {
+    storm(BATCHES);
+}
+
+/// For `cargo test --release -- --ignored`: tells how long it took, and judges only the calls.
+#[test]
+#[ignore = "heavy: 100,000 calls"]
+fn hundred_thousand_calls_all_end_and_leave_nothing() {
+    let start = std::time::Instant::now();
+    storm(10 * BATCHES);
+    println!("100,000 calls took {:.1} s", start.elapsed().as_secs_f64());
+}
+
+fn storm(batches: u64) {
     let mut established = 0;
     let mut cancelled = 0;
-    for seed in 0..BATCHES {
+    for seed in 0..batches {
         let ender = [Ender::Caller, Ender::Callee, Ender::Both][(seed % 3) as usize];
         let (up, off) = batch(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(seed + 1), ender);
         established += up;

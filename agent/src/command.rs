@@ -78,6 +78,35 @@ pub struct HangupCall {
     pub call: Option<u32>,
 }
 
+/// Hold a call, or take it back; answered when the far side agreed.
+#[derive(Message, Clone, Debug)]
+#[rtype(result = "Result<CallView, CommandError>")]
+pub struct HoldCall {
+    /// Which; `None` takes the only established one that is not as wanted already.
+    pub call: Option<u32>,
+    /// Whether to hold it.
+    pub hold: bool,
+}
+
+/// Whom the far side of a call is to talk to instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TransferTarget {
+    /// Whoever answers there: a blind transfer.
+    Target(String),
+    /// The far side of this call: an attended transfer.
+    Call(u32),
+}
+
+/// Transfer a call. Answered when the far side was asked; events tell what comes of it.
+#[derive(Message, Clone, Debug)]
+#[rtype(result = "Result<CallView, CommandError>")]
+pub struct TransferCall {
+    /// Which; `None` takes the only established one besides the target.
+    pub call: Option<u32>,
+    /// To whom.
+    pub to: TransferTarget,
+}
+
 /// Press keys in an established call (RFC 4733).
 #[derive(Message, Clone, Debug)]
 #[rtype(result = "Result<CallView, CommandError>")]

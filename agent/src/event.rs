@@ -31,6 +31,31 @@ pub enum AgentEvent {
         /// The same for a person.
         text: String,
     },
+    /// The far side of a call asks this side to call somebody else.
+    TransferRequested {
+        /// The call.
+        call: u32,
+        /// Whom it wants called.
+        target: String,
+        /// Who asks, as it claims.
+        by: Option<String>,
+    },
+    /// How far the call is that the far side was asked to place.
+    TransferProgress {
+        /// The call that is transferred.
+        call: u32,
+        /// SIP status, 100 to 199.
+        status: u16,
+    },
+    /// A transfer asked for here is over.
+    TransferEnded {
+        /// The call that was transferred.
+        call: u32,
+        /// Whether the target answered; `None` when the far side does not say.
+        completed: Option<bool>,
+        /// The same for a person.
+        text: String,
+    },
     /// The far side pressed a key.
     DtmfReceived {
         /// The call.

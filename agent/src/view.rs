@@ -62,7 +62,10 @@ pub struct CallView {
     pub since: Timestamp,
     /// The codec in use, once agreed.
     pub codec: Option<String>,
-    /// Whether the far side or the agreement holds our sound back.
+    /// Whether this side holds the call.
+    #[serde(default)]
+    pub on_hold: bool,
+    /// Whether the far side holds the call.
     pub held: bool,
     /// Counters of the sound; `None` while no sound flows, and in events.
     pub media: Option<MediaView>,

@@ -95,6 +95,9 @@ pub struct Account<S> {
     /// What the account does with calls beside making and taking them.
     #[serde(default, skip_serializing_if = "Features::is_default")]
     pub features: Features,
+    /// Whose transfers and pickups are followed.
+    #[serde(default, skip_serializing_if = "Transfers::is_default")]
+    pub transfers: Transfers,
     /// A disabled account stays in the file and off the air.
     #[serde(default = "yes")]
     pub enabled: bool,
@@ -125,6 +128,7 @@ impl<S> Account<S> {
             register_expires: self.register_expires,
             max_calls: self.max_calls,
             features: self.features,
+            transfers: self.transfers,
             enabled: self.enabled,
         }
     }
@@ -194,6 +198,26 @@ pub enum Transport {
     /// UDP (RFC 3261 §18).
     #[default]
     Udp,
+}
+
+/// Whose REFER within a call, and whose Replaces, are followed: they make this desk call somebody, or end a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Transfers {
+    /// Nobody's.
+    Never,
+    /// Those that come through the account's registrar or proxy.
+    #[default]
+    Proxy,
+    /// Those of every far side.
+    Always,
+}
+
+impl Transfers {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Sound and codecs.

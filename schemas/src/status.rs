@@ -157,6 +157,9 @@ pub struct CallStatus {
     pub peer: String,
     /// Since when it is in this state.
     pub since: Timestamp,
+    /// Whether either side holds it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub held: bool,
 }
 
 /// Who called whom.

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use carillon_schemas::config::Transport as SchemaTransport;
+use carillon_schemas::config::{Transfers, Transport as SchemaTransport};
 use carillon_schemas::sip_address::split_port;
-use carillon_sip::{Credential, Endpoint, EndpointConfig, Host, Password, Transport, Uri};
+use carillon_sip::{
+    Credential, Endpoint, EndpointConfig, Host, Password, TransferPolicy, Transport, Uri,
+};
 use sha2::{Digest, Sha256};
 
 use crate::command::ApplyError;
@@ -65,6 +67,11 @@ pub(crate) fn endpoint_config(
     endpoint.instance_id = instance_urn(instance, account.id().as_str());
     endpoint.transport = match config.transport {
         SchemaTransport::Udp => Some(Transport::Udp),
+    };
+    endpoint.transfers = match config.transfers {
+        Transfers::Never => TransferPolicy::Never,
+        Transfers::Proxy => TransferPolicy::FromProxy,
+        Transfers::Always => TransferPolicy::Always,
     };
     endpoint.max_calls = usize::from(config.max_calls);
     Endpoint::new(endpoint.clone(), 0).map_err(|error| refuse(error.to_string()))?;

@@ -9,10 +9,11 @@ use carillon_schemas::status::{CallState, Direction};
 use carillon_sip::{CallError, CallId, EndCause, Event, NameAddr, Reason};
 use futures_util::FutureExt;
 
+use super::holding::HoldWaiter;
 use super::messages::{Answer, CallBegan, CallCrashed, Hangup, Place};
 use super::{Account, Leaving, now};
 use crate::call::{
-    Agreed, Call, CallSeed, End, Ringing, Sound, SoundFailed, TakeSound, literal_address,
+    Agreed, Call, CallSeed, End, GoesTo, Ringing, Sound, SoundFailed, TakeSound, literal_address,
 };
 use crate::command::CommandError;
 use crate::event::CallCause;
@@ -27,12 +28,16 @@ const MAX_NAME: usize = 128;
 
 /// One call of the account.
 pub(super) struct Line {
-    number: u32,
-    call: Addr<Call>,
+    pub(super) number: u32,
+    pub(super) call: Addr<Call>,
     /// Where an incoming call's request came from.
     source: Option<SocketAddr>,
     incoming: bool,
     answered: bool,
+    pub(super) held_here: bool,
+    pub(super) hold_waiter: Option<HoldWaiter>,
+    /// The call whose far side asked for this one.
+    pub(super) asked_by: Option<CallId>,
     /// Why the call is being ended from here, when it is more than a person's wish.
     trouble: Option<(CallCause, String)>,
 }
@@ -41,8 +46,12 @@ impl Account {
     pub(super) fn line_event(&mut self, event: Event, ctx: &mut Context<Self>) {
         match event {
             Event::IncomingCall {
-                call, from, source, ..
-            } => self.incoming(call, &from, source, ctx),
+                call,
+                from,
+                source,
+                replaces,
+                ..
+            } => self.incoming(call, &from, source, replaces.is_some(), ctx),
             Event::CallProgress { call, media, .. } => {
                 if let Some(line) = self.lines.get(&call) {
                     line.call.do_send(Ringing);
@@ -63,6 +72,26 @@ impl Account {
                     });
                 }
             }
+            Event::CallRedirected { call, target } => {
+                if let Some(line) = self.lines.get(&call) {
+                    line.call.do_send(GoesTo(shown(&target.to_string())));
+                }
+            }
+            Event::HoldChanged { call, here, there } => self.hold_changed(call, here, there),
+            Event::ChangeRefused {
+                call,
+                change,
+                status,
+                why,
+            } => self.hold_refused(call, change, status, &why),
+            Event::TransferRequested {
+                call,
+                target,
+                referred_by,
+                ..
+            } => self.transfer_requested(call, &target, referred_by.as_ref(), ctx),
+            Event::TransferProgress { call, status, .. } => self.transfer_progressed(call, status),
+            Event::TransferEnded { call, outcome } => self.transfer_ended(call, &outcome),
             Event::MediaChanged { call, media } => {
                 if let Some(line) = self.lines.get(&call) {
                     line.call.do_send(Agreed {
@@ -77,6 +106,9 @@ impl Account {
                 reason,
             } => {
                 if let Some(line) = self.lines.remove(&call) {
+                    if let Some(old) = line.asked_by.filter(|_| !line.answered) {
+                        self.speak_again(old);
+                    }
                     let (cause, text) = line.trouble.unwrap_or_else(|| {
                         let (cause, text) = explained(&cause, line.incoming, line.answered);
                         with_reason(cause, text, reason.as_ref())
@@ -94,6 +126,7 @@ impl Account {
         call: CallId,
         from: &NameAddr,
         source: SocketAddr,
+        takes_over: bool,
         ctx: &mut Context<Self>,
     ) {
         if self.leaving != Leaving::Stays {
@@ -109,13 +142,16 @@ impl Account {
             from.display_name.as_deref().map(shown),
         );
         self.begin(call, view, None, Some(source), ctx);
+        if takes_over {
+            return self.take_over(call, ctx);
+        }
         if let Err(error) = self.endpoint.ring(now(), call) {
             tracing::debug!(%error, "a call was gone before it rang");
         }
     }
 
     /// Starts the actor of a call.
-    fn begin(
+    pub(super) fn begin(
         &mut self,
         call: CallId,
         view: CallView,
@@ -153,12 +189,15 @@ impl Account {
                 source,
                 incoming,
                 answered: false,
+                held_here: false,
+                hold_waiter: None,
+                asked_by: None,
                 trouble: None,
             },
         );
     }
 
-    fn view(
+    pub(super) fn view(
         &self,
         direction: Direction,
         state: CallState,
@@ -176,12 +215,13 @@ impl Account {
             peer_name,
             since: Timestamp::of(SystemTime::now()),
             codec: None,
+            on_hold: false,
             held: false,
             media: None,
         }
     }
 
-    fn line(&self, number: u32) -> Result<(CallId, &Line), CommandError> {
+    pub(super) fn line(&self, number: u32) -> Result<(CallId, &Line), CommandError> {
         self.lines
             .iter()
             .find(|(_, line)| line.number == number)
@@ -222,7 +262,7 @@ impl Account {
     }
 
     /// The local address for the sound of a call to this URI.
-    fn address_for(&self, uri: &str) -> IpAddr {
+    pub(super) fn address_for(&self, uri: &str) -> IpAddr {
         let config = self.endpoint.config();
         let direct = if config.route_set.is_empty() {
             literal_address(uri)
@@ -242,7 +282,7 @@ impl Account {
             .unwrap_or(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST))
     }
 
-    fn refused(&self, number: Option<u32>, uri: &str, error: CallError) -> CommandError {
+    pub(super) fn refused(&self, number: Option<u32>, uri: &str, error: CallError) -> CommandError {
         match error {
             CallError::TooManyCalls { limit } => CommandError::Busy {
                 account: self.account.id().clone(),
@@ -446,7 +486,7 @@ fn with_reason(cause: CallCause, text: String, reason: Option<&Reason>) -> (Call
 }
 
 /// A stranger's text, short and without what would change a terminal or a log.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     text.chars()
         .map(|c| if is_disturbing(c) { '\u{fffd}' } else { c })
         .take(MAX_NAME)

@@ -5,7 +5,7 @@ use carillon_schemas::AccountId;
 
 use super::Account;
 use crate::call::{Call, CallSettings};
-use crate::command::CommandError;
+use crate::command::{CommandError, TransferTarget};
 use crate::running::RunningAccount;
 use crate::view::CallView;
 
@@ -28,6 +28,22 @@ pub(crate) struct Answer {
 #[rtype(result = "Result<(), CommandError>")]
 pub(crate) struct Hangup {
     pub(crate) number: u32,
+}
+
+/// Hold this call, or take it back; answered when the far side did.
+#[derive(Message)]
+#[rtype(result = "Result<(), CommandError>")]
+pub(crate) struct Hold {
+    pub(crate) number: u32,
+    pub(crate) hold: bool,
+}
+
+/// Ask the far side of this call to call somebody else; targets are SIP URIs here.
+#[derive(Message)]
+#[rtype(result = "Result<(), CommandError>")]
+pub(crate) struct Transfer {
+    pub(crate) number: u32,
+    pub(crate) to: TransferTarget,
 }
 
 /// Go on with these credentials.

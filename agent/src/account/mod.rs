@@ -13,11 +13,13 @@
 //! same port, so that a peer's BYE is answered (with 481). No other account notices.
 
 mod drive;
+mod holding;
 mod identity;
 mod lines;
 mod listening;
 mod messages;
 mod standing;
+mod transferring;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -37,8 +39,8 @@ pub(crate) use identity::endpoint_config;
 #[cfg(feature = "panic-injection")]
 pub(crate) use messages::Panic;
 pub(crate) use messages::{
-    Answer, CallBegan, CallCrashed, Drain, Hangup, Leave, Place, UseCredentials, UseSettings,
-    Withdrawn,
+    Answer, CallBegan, CallCrashed, Drain, Hangup, Hold, Leave, Place, Transfer, UseCredentials,
+    UseSettings, Withdrawn,
 };
 
 use identity::credentials;

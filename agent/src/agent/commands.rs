@@ -78,7 +78,7 @@ impl Agent {
 }
 
 /// Asks a child; one that is gone says nothing.
-fn ask<A, M, T>(
+pub(super) fn ask<A, M, T>(
     actor: String,
     to: &Addr<A>,
     message: M,
@@ -95,7 +95,7 @@ where
     })
 }
 
-fn refuse<T: 'static>(error: CommandError) -> ResponseFuture<Result<T, CommandError>> {
+pub(super) fn refuse<T: 'static>(error: CommandError) -> ResponseFuture<Result<T, CommandError>> {
     Box::pin(ready(Err(error)))
 }
 

@@ -8,6 +8,7 @@ mod child;
 mod commands;
 mod configuration;
 mod departure;
+mod moves;
 mod seat;
 mod service;
 mod system;

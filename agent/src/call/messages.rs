@@ -27,6 +27,24 @@ pub(crate) struct Agreed {
     pub(crate) established: bool,
 }
 
+/// Who holds the call now.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct HoldIs {
+    pub(crate) here: bool,
+    pub(crate) there: bool,
+}
+
+/// Send silence in place of what is recorded, or no more.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Quiet(pub(crate) bool);
+
+/// The call was redirected to this address.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct GoesTo(pub(crate) String);
+
 /// The dialog is over.
 #[derive(Message)]
 #[rtype(result = "()")]

@@ -26,7 +26,9 @@ use crate::view::{CallView, MediaView};
 
 #[cfg(feature = "panic-injection")]
 pub(crate) use messages::Panic;
-pub(crate) use messages::{Agreed, End, PressKeys, QueryCall, Ringing, SoundFailed, TakeSound};
+pub(crate) use messages::{
+    Agreed, End, GoesTo, HoldIs, PressKeys, QueryCall, Quiet, Ringing, SoundFailed, TakeSound,
+};
 pub use settings::CallSettings;
 pub(crate) use sound::Sound;
 pub(crate) use target::literal_address;
@@ -53,6 +55,10 @@ pub(crate) struct Call {
     sound: Option<Sound>,
     identity: Option<StreamIdentity>,
     media: Option<MediaHandle>,
+    /// What was agreed last.
+    agreed: Option<NegotiatedMedia>,
+    /// Whether a transfer is under way, so that nothing recorded may go out.
+    quiet: bool,
     agent: Recipient<AgentEvent>,
     account: Recipient<SoundFailed>,
     ending: bool,
@@ -67,6 +73,8 @@ impl Call {
             sound: seed.sound,
             identity: None,
             media: None,
+            agreed: None,
+            quiet: false,
             agent: seed.agent,
             account: seed.account,
             ending: false,
@@ -104,7 +112,9 @@ impl Call {
         let Some(identity) = &self.identity else {
             return Ok(());
         };
-        let (remote, config) = session_of(media, &self.settings, identity)?;
+        let (remote, mut config) = session_of(media, &self.settings, identity)?;
+        // Who is held hears silence: no sound of the room goes out, and no NAT forgets the way.
+        config.silent = self.view.on_hold || self.quiet;
         if let Some(running) = &self.media {
             return running
                 .update(remote, config)
@@ -134,6 +144,18 @@ impl Call {
                 .map_err(|error| error.to_string())?,
         );
         Ok(())
+    }
+
+    /// Brings a running session up to date with what this side wants.
+    fn rejoin(&mut self, ctx: &mut Context<Self>) {
+        if self.ending || self.media.is_none() {
+            return;
+        }
+        if let Some(agreed) = self.agreed.clone()
+            && let Err(why) = self.join(&agreed, ctx)
+        {
+            self.sound_failed(why);
+        }
     }
 
     fn current_view(&self) -> CallView {
@@ -182,13 +204,42 @@ impl Handler<Agreed> for Call {
             self.sound_failed(why);
             return;
         }
-        let before = (self.view.codec.clone(), self.view.held);
+        let before = self.view.codec.clone();
         self.view.codec = Some(agreed.media.codec.name.clone());
-        self.view.held = !agreed.media.direction.sends();
+        self.agreed = Some(agreed.media);
         let entered = agreed.established && self.enter(CallState::Established);
-        if entered || before != (self.view.codec.clone(), self.view.held) {
+        if entered || before != self.view.codec {
             self.publish();
         }
+    }
+}
+
+impl Handler<HoldIs> for Call {
+    type Result = ();
+
+    fn handle(&mut self, hold: HoldIs, ctx: &mut Context<Self>) {
+        self.view.on_hold = hold.here;
+        self.view.held = hold.there;
+        self.rejoin(ctx);
+        self.publish();
+    }
+}
+
+impl Handler<Quiet> for Call {
+    type Result = ();
+
+    fn handle(&mut self, Quiet(quiet): Quiet, ctx: &mut Context<Self>) {
+        self.quiet = quiet;
+        self.rejoin(ctx);
+    }
+}
+
+impl Handler<GoesTo> for Call {
+    type Result = ();
+
+    fn handle(&mut self, GoesTo(peer): GoesTo, _: &mut Context<Self>) {
+        self.view.peer = peer;
+        self.publish();
     }
 }
 

@@ -79,6 +79,31 @@ pub(super) enum Verb {
         /// Its number [default: all].
         call: Option<u32>,
     },
+    /// Hold a call.
+    Hold {
+        /// Its number [default: the only one].
+        call: Option<u32>,
+    },
+    /// Take a call off hold.
+    Resume {
+        /// Its number [default: the only one].
+        call: Option<u32>,
+    },
+    /// Put the far side of a call through to somebody else.
+    Transfer {
+        /// A number, a name, user@host, an IP address, or a sip: or tel: URI.
+        #[arg(required_unless_present = "attended")]
+        target: Option<String>,
+        /// To the far side of this call, which ends with it.
+        #[arg(long, value_name = "CALL", conflicts_with = "target")]
+        attended: Option<u32>,
+        /// The call's number [default: the only one].
+        #[arg(long)]
+        call: Option<u32>,
+        /// Wait until the target answered, or did not.
+        #[arg(long)]
+        wait: bool,
+    },
     /// Press keys in a call.
     Dtmf {
         /// 0 to 9, *, #, A to D; '-' reads them from standard input.

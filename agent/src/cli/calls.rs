@@ -1,4 +1,4 @@
-//! `dial`, `answer`, `hangup` and `dtmf`.
+//! `dial`, `answer`, `hangup`, `hold`, `resume`, `transfer` and `dtmf`.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,11 +10,13 @@ use serde_json::json;
 use super::client::{Client, Events};
 use super::exit::{Exit, Failure};
 use super::print::{self, ago, line, plain};
-use crate::control::{DtmfBody, PlaceBody};
+use crate::control::{DtmfBody, PlaceBody, TransferBody};
 use crate::view::CallView;
 
 /// How long the agent may take: a sound device may be slow to open.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// How long a far side may take to agree to a hold: SIP gives it 32 s.
+const AGREEMENT: Duration = Duration::from_secs(40);
 
 pub(super) fn dial(
     state: &Path,
@@ -55,6 +57,37 @@ pub(super) fn hangup(state: &Path, call: Option<u32>, as_json: bool) -> Result<(
     Ok(())
 }
 
+pub(super) fn hold(
+    state: &Path,
+    call: Option<u32>,
+    hold: bool,
+    as_json: bool,
+) -> Result<(), Failure> {
+    let verb = if hold { "hold" } else { "resume" };
+    let path = format!("/v1/calls/{}/{verb}", named(call));
+    let call: CallView = Client::of(state)?.post(&path, &json!({}), AGREEMENT)?;
+    show(&call, as_json);
+    Ok(())
+}
+
+pub(super) fn transfer(
+    state: &Path,
+    to: &TransferBody,
+    call: Option<u32>,
+    wait: bool,
+    as_json: bool,
+) -> Result<(), Failure> {
+    let client = Client::of(state)?;
+    let events = wait.then(|| client.listen()).transpose()?;
+    let path = format!("/v1/calls/{}/transfer", named(call));
+    let call: CallView = client.post(&path, to, PATIENCE)?;
+    if let Some(events) = events {
+        wait_for_transfer(call.id, events)?;
+    }
+    show(&call, as_json);
+    Ok(())
+}
+
 pub(super) fn dtmf(
     state: &Path,
     digits: String,
@@ -72,7 +105,17 @@ pub(super) fn dtmf(
     Ok(())
 }
 
-/// Cells of a call: number, direction, peer, state and since when, account, codec.
+/// Who holds a call, for a person.
+fn held(call: &CallView) -> &'static str {
+    match (call.on_hold, call.held) {
+        (false, false) => "",
+        (true, false) => "on hold",
+        (false, true) => "held",
+        (true, true) => "on hold, held",
+    }
+}
+
+/// Cells of a call: number, direction, peer, state and who holds it, since when, account, codec.
 pub(super) fn call_row(call: &CallView) -> Vec<String> {
     let arrow = match call.direction {
         Direction::Incoming => "<-",
@@ -88,6 +131,7 @@ pub(super) fn call_row(call: &CallView) -> Vec<String> {
         arrow.to_owned(),
         plain(&call.peer),
         state.to_owned(),
+        held(call).to_owned(),
         ago(call.since),
         call.account.to_string(),
         call.codec.clone().unwrap_or_default(),
@@ -104,6 +148,22 @@ fn show(call: &CallView, as_json: bool) {
 
 fn named(call: Option<u32>) -> String {
     call.map_or_else(|| "any".to_owned(), |call| call.to_string())
+}
+
+fn wait_for_transfer(id: u32, mut events: Events) -> Result<(), Failure> {
+    while let Some(happening) = events.next()? {
+        if happening.event != "transfer_ended" || happening.data["call"] != id {
+            continue;
+        }
+        if happening.data["completed"] == false {
+            let text = happening.data["text"].as_str().unwrap_or("it was refused");
+            let text = format!("call {id} was not transferred: {}", plain(text));
+            return Err(Failure::new(Exit::Refused, "not-transferred", text));
+        }
+        return Ok(());
+    }
+    let text = format!("the agent left while call {id} was being transferred");
+    Err(Failure::new(Exit::NotRunning, "not-running", text))
 }
 
 fn wait_for_answer(id: u32, mut events: Events) -> Result<CallView, Failure> {

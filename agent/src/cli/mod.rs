@@ -21,6 +21,7 @@ use clap::Parser as _;
 use arguments::{AccountsVerb, Arguments, Verb};
 use exit::{Exit, Failure};
 
+use crate::control::TransferBody;
 use crate::state_folder::default_path;
 
 /// Reads the command line, does what it says, and tells how it went.
@@ -74,6 +75,20 @@ fn carry_out(arguments: Arguments) -> Result<(), Failure> {
         } => calls::dial(&state()?, target, account, wait, json),
         Verb::Answer { call } => calls::answer(&state()?, call, json),
         Verb::Hangup { call } => calls::hangup(&state()?, call, json),
+        Verb::Hold { call } => calls::hold(&state()?, call, true, json),
+        Verb::Resume { call } => calls::hold(&state()?, call, false, json),
+        Verb::Transfer {
+            target,
+            attended,
+            call,
+            wait,
+        } => {
+            let to = match (target, attended) {
+                (_, Some(other)) => TransferBody::Call(other),
+                (target, None) => TransferBody::Target(target.unwrap_or_default()),
+            };
+            calls::transfer(&state()?, &to, call, wait, json)
+        }
         Verb::Dtmf { digits, call } => calls::dtmf(&state()?, digits, call, json),
         Verb::Devices => devices::list(json),
     }

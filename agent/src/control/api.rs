@@ -11,12 +11,13 @@ use hyper::{Method, Request, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::asked::{DtmfBody, EnrolBody, PlaceBody};
+use super::asked::{DtmfBody, EnrolBody, PlaceBody, TransferBody};
 use super::port::{AgentPort, DeskView};
 #[cfg(feature = "panic-injection")]
 use crate::command::InjectPanic;
 use crate::command::{
-    AnswerCall, CommandError, HangupCall, PlaceCall, QueryStatus, RestartAccount, SendDtmf,
+    AnswerCall, CommandError, HangupCall, HoldCall, PlaceCall, QueryStatus, RestartAccount,
+    SendDtmf, TransferCall, TransferTarget,
 };
 use crate::provisioning::{Enrol, EnrolError};
 use crate::vault::VaultKind;
@@ -61,6 +62,21 @@ pub(super) async fn answer(request: Request<Incoming>, port: &AgentPort) -> Answ
             let call = which_call(call)?;
             let ended = ask(&port.hangup, HangupCall { call }).await?;
             json(StatusCode::OK, &ended.map_err(refused)?)
+        }
+        (&Method::POST, ["v1", "calls", call, verb @ ("hold" | "resume")]) => {
+            let call = which_call(call)?;
+            let hold = *verb == "hold";
+            let held = ask(&port.hold, HoldCall { call, hold }).await?;
+            json(StatusCode::OK, &held.map_err(refused)?)
+        }
+        (&Method::POST, ["v1", "calls", call, "transfer"]) => {
+            let call = which_call(call)?;
+            let to = match read(body).await? {
+                TransferBody::Target(target) => TransferTarget::Target(target),
+                TransferBody::Call(other) => TransferTarget::Call(other),
+            };
+            let asked = ask(&port.transfer, TransferCall { call, to }).await?;
+            json(StatusCode::OK, &asked.map_err(refused)?)
         }
         (&Method::POST, ["v1", "calls", call, "dtmf"]) => {
             let call = which_call(call)?;

@@ -14,6 +14,16 @@ pub struct PlaceBody {
     pub target: String,
 }
 
+/// `POST /v1/calls/{id}/transfer`: one of the two.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum TransferBody {
+    /// Blind: whom the far side is to call.
+    Target(String),
+    /// Attended: the call whose far side it is put through to.
+    Call(u32),
+}
+
 /// `POST /v1/calls/{id}/dtmf`. No `Debug`: digits may be a PIN.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -32,6 +32,22 @@ pub fn happening(event: &AgentEvent) -> Happening {
             "call_ended",
             json!({ "call": view, "cause": cause, "text": text }),
         ),
+        AgentEvent::TransferRequested { call, target, by } => (
+            "transfer_requested",
+            json!({ "call": call, "target": target, "by": by }),
+        ),
+        AgentEvent::TransferProgress { call, status } => (
+            "transfer_progress",
+            json!({ "call": call, "status": status }),
+        ),
+        AgentEvent::TransferEnded {
+            call,
+            completed,
+            text,
+        } => (
+            "transfer_ended",
+            json!({ "call": call, "completed": completed, "text": text }),
+        ),
         AgentEvent::DtmfReceived { call, digit } => {
             ("dtmf_received", json!({ "call": call, "digit": digit }))
         }

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "panic-injection")]
 use crate::command::InjectPanic;
 use crate::command::{
-    AnswerCall, HangupCall, PlaceCall, QueryStatus, RestartAccount, SendDtmf, Subscribe,
+    AnswerCall, HangupCall, HoldCall, PlaceCall, QueryStatus, RestartAccount, SendDtmf, Subscribe,
+    TransferCall,
 };
 use crate::provisioning::{LinkBoard, LinkView};
 use crate::view::AgentView;
@@ -19,6 +20,8 @@ pub struct AgentPort {
     pub(super) answer: Recipient<AnswerCall>,
     pub(super) hangup: Recipient<HangupCall>,
     pub(super) dtmf: Recipient<SendDtmf>,
+    pub(super) hold: Recipient<HoldCall>,
+    pub(super) transfer: Recipient<TransferCall>,
     pub(super) restart: Recipient<RestartAccount>,
     pub(super) subscribe: Recipient<Subscribe>,
     #[cfg(feature = "panic-injection")]
@@ -46,6 +49,8 @@ impl AgentPort {
             + Handler<AnswerCall>
             + Handler<HangupCall>
             + Handler<SendDtmf>
+            + Handler<HoldCall>
+            + Handler<TransferCall>
             + Handler<RestartAccount>
             + Handler<Subscribe>
             + CanPanic,
@@ -56,6 +61,8 @@ impl AgentPort {
             answer: agent.clone().recipient(),
             hangup: agent.clone().recipient(),
             dtmf: agent.clone().recipient(),
+            hold: agent.clone().recipient(),
+            transfer: agent.clone().recipient(),
             restart: agent.clone().recipient(),
             subscribe: agent.clone().recipient(),
             #[cfg(feature = "panic-injection")]

@@ -112,6 +112,7 @@ fn call(call: &CallView) -> CallStatus {
         state: call.state,
         peer: bounded(call.peer_name.as_deref().unwrap_or(&call.peer), 255),
         since: call.since,
+        held: call.on_hold || call.held,
     }
 }
 
@@ -166,6 +167,7 @@ mod tests {
             peer_name: None,
             since: Timestamp(3),
             codec: None,
+            on_hold: false,
             held: false,
             media: None,
         });

@@ -12,11 +12,16 @@ use carillon_schemas::status::{
 use super::bounded;
 use crate::event::AgentEvent;
 
+/// Answered calls that are remembered; an account has at most 100 at once.
+const MAX_ANSWERED: usize = 128;
+
 /// Events that wait for the server, oldest first.
 #[derive(Debug, Default)]
 pub struct Journal {
     waiting: VecDeque<DeskEvent>,
     lost: u64,
+    /// Calls whose answer was noted: what changes of them later is no news of that kind.
+    answered: VecDeque<u32>,
 }
 
 impl Journal {
@@ -25,6 +30,15 @@ impl Journal {
         let Some((level, kind, text)) = told(event) else {
             return;
         };
+        if let AgentEvent::CallChanged(call) = event {
+            if self.answered.contains(&call.id) {
+                return;
+            }
+            self.answered.push_back(call.id);
+            if self.answered.len() > MAX_ANSWERED {
+                self.answered.pop_front();
+            }
+        }
         // One place is left for the line that says what was lost.
         if self.waiting.len() == MAX_EVENTS - 1 {
             self.waiting.pop_front();
@@ -143,7 +157,22 @@ fn told(event: &AgentEvent) -> Option<(Level, &'static str, String)> {
             (Level::Info, "call_ended", text)
         }
         // Digits may be a PIN.
-        AgentEvent::DtmfReceived { .. } | AgentEvent::ShuttingDown => return None,
+        AgentEvent::TransferRequested { call, target, by } => (
+            Level::Info,
+            "transfer_requested",
+            format!(
+                "call {call}: {} asks for a call to {target}",
+                by.as_deref().unwrap_or("the far side")
+            ),
+        ),
+        AgentEvent::TransferEnded { call, text, .. } => (
+            Level::Info,
+            "transfer_ended",
+            format!("call {call}: {text}"),
+        ),
+        AgentEvent::TransferProgress { .. }
+        | AgentEvent::DtmfReceived { .. }
+        | AgentEvent::ShuttingDown => return None,
         AgentEvent::MediaTrouble { call, text } => (
             Level::Warning,
             "media_trouble",

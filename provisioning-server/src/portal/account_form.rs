@@ -1,6 +1,6 @@
 //! The fields of a new account, as they come from a form, and the account they mean.
 
-use carillon_schemas::config::Transport;
+use carillon_schemas::config::{Transfers, Transport};
 use carillon_schemas::features::Features;
 use carillon_schemas::{Account, AccountId, Secret, SipAddress};
 use serde::Deserialize;
@@ -61,6 +61,7 @@ impl AccountForm {
             register_expires: 300,
             max_calls: 4,
             features: Features::default(),
+            transfers: Transfers::default(),
             enabled: true,
             address,
         };

@@ -45,6 +45,7 @@ pub(super) fn row(name: &str) -> DeskRow {
             state: CallState::Ringing,
             peer: "sip:201@pbx.example.org".into(),
             since: NOW,
+            held: false,
         }],
         wanted: Generation(4),
         applied: Some(Generation(4)),

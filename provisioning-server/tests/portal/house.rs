@@ -236,6 +236,7 @@ impl Desk {
             state: CallState::Ringing,
             peer: peer.into(),
             since: now(),
+            held: false,
         };
         self.report(
             house,

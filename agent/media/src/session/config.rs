@@ -36,6 +36,8 @@ pub struct SessionConfig {
     pub cname: String,
     /// Whether the direction negotiated lets us send.
     pub send: bool,
+    /// Whether silence is sent in place of what the source records.
+    pub silent: bool,
     /// Whether the direction negotiated lets us receive.
     pub receive: bool,
     /// How far playout may trail behind arrival.
@@ -60,6 +62,7 @@ impl SessionConfig {
             seed,
             cname: cname.into(),
             send: true,
+            silent: false,
             receive: true,
             jitter: JitterConfig::default(),
             rtp_timeout: Some(Duration::from_secs(30)),

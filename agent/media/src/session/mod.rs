@@ -238,7 +238,12 @@ impl Session {
         } else {
             header.write(packet);
             let begin = packet.len();
-            self.encoder.encode(frame, packet);
+            if self.config.silent {
+                self.encoder
+                    .encode(&[0; MAX_PAYLOAD][..frame.len()], packet);
+            } else {
+                self.encoder.encode(frame, packet);
+            }
             self.talking = true;
             self.feedback.sent(now, packet.len() - begin);
         }

@@ -6,6 +6,7 @@ use super::callee::Callee;
 use super::caller::Caller;
 use super::cause::{CallError, EndCause};
 use super::change::Changes;
+use super::info::Keys;
 use super::leg::Leg;
 use super::news::News;
 use super::reason::Reason;
@@ -68,6 +69,7 @@ pub(super) struct Call {
     /// The call whose peer asked for this one, and is told how it goes.
     pub(super) referred_by: Option<CallId>,
     pub(super) news: Vec<News>,
+    pub(super) keys: Keys,
 }
 
 impl Call {
@@ -93,6 +95,7 @@ impl Call {
             replaces: None,
             referred_by: None,
             news: Vec::new(),
+            keys: Keys::default(),
         }
     }
 
@@ -284,6 +287,8 @@ impl Call {
         }
         if self.changes.is_under_way(id) {
             self.on_change_reply(core, now, reply);
+        } else if self.keys.is_under_way(id) {
+            self.on_key_reply(core, now, &reply);
         } else if self.is_transfer(id) {
             self.on_transfer_reply(core, reply, now);
         } else if self.is_notice(id) {

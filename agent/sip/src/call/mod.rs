@@ -9,6 +9,7 @@ mod callee;
 mod caller;
 mod cause;
 mod change;
+pub(crate) mod info;
 mod leg;
 mod news;
 pub(crate) mod options;

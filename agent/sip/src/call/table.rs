@@ -397,6 +397,15 @@ impl CallCommand<'_> {
         self.0.refer(core, now, target, None)
     }
 
+    pub(crate) fn press_keys(
+        &mut self,
+        core: &mut Core,
+        now: Instant,
+        keys: &str,
+    ) -> Result<(), CallError> {
+        self.0.press_keys(core, now, keys)
+    }
+
     pub(crate) fn refuse_transfer(&mut self, core: &mut Core, now: Instant, status: u16) {
         let status = if (300..700).contains(&status) {
             status

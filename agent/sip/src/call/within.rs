@@ -31,6 +31,7 @@ impl Call {
             Method::Prack => self.on_prack(core, now, incoming),
             Method::Refer => self.on_refer(core, now, incoming),
             Method::Notify => self.on_notify(core, now, incoming),
+            Method::Info => self.on_info(core, now, incoming),
             Method::Options => super::options::answer(core, now, incoming),
             _ => core.reply(now, incoming, 405),
         }

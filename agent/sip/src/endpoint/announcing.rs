@@ -72,6 +72,18 @@ impl Endpoint {
         placed
     }
 
+    /// Presses keys by INFO, one after the other. A peer that refuses one gets no further one.
+    ///
+    /// # Errors
+    /// No such call, not one that stands, or what are no keys.
+    pub fn press_keys(&mut self, now: Instant, call: CallId, keys: &str) -> Result<(), CallError> {
+        let pressed = self.calls.command(&mut self.core, now, call, |call, core| {
+            call.press_keys(core, now, keys)
+        });
+        self.settle(now);
+        pressed?
+    }
+
     /// Sends an incoming call on (302): a SIP URI, or a number or name in the account's own domain.
     ///
     /// # Errors

@@ -23,7 +23,7 @@ use std::time::Instant;
 
 /// Methods this side answers.
 pub(crate) const ALLOW: &str =
-    "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, REFER, NOTIFY, MESSAGE";
+    "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, REFER, NOTIFY, MESSAGE, INFO";
 /// Addresses of our own registrar and proxies that are remembered.
 const MAX_HOME_ADDRESSES: usize = 32;
 

@@ -128,6 +128,13 @@ pub enum Event {
         /// What came of it.
         outcome: TransferOutcome,
     },
+    /// The peer pressed a key, and said so by INFO.
+    KeyPressed {
+        /// The call.
+        call: CallId,
+        /// `0` to `9`, `*`, `#`, `A` to `D`.
+        key: char,
+    },
     /// The call is over. Nothing more comes of it.
     CallEnded {
         /// The call.

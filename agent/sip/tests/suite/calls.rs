@@ -362,8 +362,8 @@ fn ping_tells_the_status() {
         .map(|(.., bytes)| String::from_utf8(bytes.clone()).unwrap())
         .unwrap();
     for header in [
-        "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, REFER, NOTIFY, MESSAGE\r\n",
-        "Accept: application/sdp, text/plain, ",
+        "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, REFER, NOTIFY, MESSAGE, INFO\r\n",
+        "Accept: application/sdp, multipart/mixed, text/plain, ",
         "Supported: 100rel, norefersub, replaces, timer\r\n",
     ] {
         assert!(answer.contains(header), "{answer}");

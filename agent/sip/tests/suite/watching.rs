@@ -774,3 +774,57 @@ fn options_tells_the_truth() {
         assert!(types.iter().any(|known| known == kind), "{kind}");
     }
 }
+
+#[test]
+fn keys_go_and_come_by_info() {
+    let mut network = bob();
+    let (call, tag) = crate::by_hand::confirmed(&mut network);
+    said(&mut network);
+    network.events(0);
+    let info = |cseq: u32, kind: &str, body: &str| {
+        let kind = format!("Content-Type: {kind}\r\n");
+        request("INFO", cseq, &format!("i{cseq}"), &tag, &kind, body)
+    };
+    assert_eq!(
+        ask(
+            &mut network,
+            &info(10, "application/dtmf-relay", "Signal=5\r\nDuration=100\r\n")
+        ),
+        [200]
+    );
+    assert_eq!(ask(&mut network, &info(11, "text/plain", "5")), [415]);
+    assert_eq!(
+        ask(&mut network, &info(12, "application/dtmf", "nonsense")),
+        [400]
+    );
+    assert_eq!(network.events(0), [Event::KeyPressed { call, key: '5' }]);
+
+    network.with(0, |bob, now| bob.press_keys(now, call, "1#").unwrap());
+    network.run_for(Duration::from_millis(20));
+    let first = said(&mut network)
+        .into_iter()
+        .find_map(|message| match message {
+            Message::Request(request) if request.method == Method::Info => Some(request),
+            _ => None,
+        });
+    let first = first.unwrap();
+    assert_eq!(first.body, b"Signal=1\r\nDuration=160\r\n");
+    let answer = Response::to(&first, 200, None).to_bytes();
+    network.inject(
+        crate::by_hand::PEER.parse().unwrap(),
+        crate::by_hand::BOB_ADDRESS.parse().unwrap(),
+        &answer,
+    );
+    let second = said(&mut network)
+        .into_iter()
+        .find_map(|message| match message {
+            Message::Request(request) if request.method == Method::Info => Some(request),
+            _ => None,
+        });
+    assert_eq!(second.unwrap().body, b"Signal=#\r\nDuration=160\r\n");
+    assert!(
+        network
+            .with(0, |bob, now| bob.press_keys(now, call, "x"))
+            .is_err()
+    );
+}

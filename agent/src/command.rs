@@ -10,7 +10,7 @@ use carillon_schemas::{AccountId, Generation};
 
 use crate::event::AgentEvent;
 use crate::running::RunningConfig;
-use crate::view::{AgentView, CallView};
+use crate::view::{AgentView, CallView, FeaturesView};
 
 /// Run this configuration from now on. Calls that stand are not touched. When it is refused, nothing changed.
 #[derive(Message, Clone, Debug)]
@@ -117,6 +117,42 @@ pub struct SendDtmf {
     pub digits: String,
 }
 
+/// Switch calling features, until the agent ends.
+#[derive(Message, Clone, Debug, Default)]
+#[rtype(result = "Result<Vec<FeaturesView>, CommandError>")]
+pub struct SwitchFeatures {
+    /// On which account; `None` means all.
+    pub account: Option<AccountId>,
+    /// Whether no call rings.
+    pub do_not_disturb: Option<bool>,
+    /// Where calls go; an empty target turns it off.
+    pub forward: Option<(ForwardKind, String)>,
+}
+
+/// Which calls go elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ForwardKind {
+    /// Every call.
+    Always,
+    /// A call that finds the account busy.
+    Busy,
+    /// A call that nobody answers.
+    NoAnswer,
+}
+
+/// Send a short message (RFC 3428).
+#[derive(Message, Clone, Debug)]
+#[rtype(result = "Result<u16, CommandError>")]
+pub struct SendMessage {
+    /// On which account; `None` chooses as for a call.
+    pub account: Option<AccountId>,
+    /// To whom, as for a call.
+    pub target: String,
+    /// What to say.
+    pub text: String,
+}
+
 /// Start an account anew, also one that was given up. Its calls end.
 #[derive(Message, Clone, Debug)]
 #[rtype(result = "Result<(), CommandError>")]
@@ -216,6 +252,14 @@ pub enum CommandError {
         /// What is wrong with it, and what to write.
         why: String,
     },
+    /// A message that did not get there.
+    #[error("the message to {target:?} was not delivered: {why}")]
+    NotDelivered {
+        /// What was given.
+        target: String,
+        /// What came of it.
+        why: String,
+    },
     /// As many calls as the account may have.
     #[error("account {account} has {limit} calls already, which is its limit; end one first")]
     Busy {
@@ -260,6 +304,7 @@ impl CommandError {
             Self::WhichCall { .. } => "which-call",
             Self::WrongState { .. } => "wrong-state",
             Self::BadTarget { .. } => "bad-target",
+            Self::NotDelivered { .. } => "not-delivered",
             Self::Busy { .. } => "busy",
             Self::Device { .. } => "device",
             Self::BadDigits { .. } => "bad-digits",

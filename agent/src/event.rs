@@ -56,6 +56,48 @@ pub enum AgentEvent {
         /// The same for a person.
         text: String,
     },
+    /// A call did not ring: it was refused or sent on by a feature.
+    CallTurnedAway {
+        /// On which account.
+        account: AccountId,
+        /// Who called.
+        peer: String,
+        /// The name they gave.
+        name: Option<String>,
+        /// What became of it, and why.
+        why: String,
+    },
+    /// A mailbox says what waits in it.
+    MessagesWaiting {
+        /// Of which account.
+        account: AccountId,
+        /// Whether anything new waits.
+        waiting: bool,
+        /// Voice messages not heard yet, where they are counted.
+        new: Option<u32>,
+    },
+    /// The lamp of another line changed.
+    LampChanged {
+        /// On which account it is watched.
+        account: AccountId,
+        /// The line, as the configuration names it.
+        line: String,
+        /// What it shows.
+        state: LampState,
+    },
+    /// A short message came. What it says is for its reader alone: never log it.
+    TextReceived {
+        /// On which account.
+        account: AccountId,
+        /// Who wrote it.
+        from: String,
+        /// The name they gave.
+        name: Option<String>,
+        /// What they wrote.
+        text: String,
+    },
+    /// The account's own server hints that there is another configuration.
+    CheckSync,
     /// The far side pressed a key.
     DtmfReceived {
         /// The call.
@@ -124,6 +166,18 @@ pub enum AgentEvent {
     },
     /// The agent hangs up, unregisters and leaves.
     ShuttingDown,
+}
+
+/// What the lamp of another line shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LampState {
+    /// No call.
+    Idle,
+    /// It rings there.
+    Ringing,
+    /// A call stands.
+    Busy,
 }
 
 /// Why a call ended.

@@ -67,6 +67,9 @@ pub struct CallView {
     pub on_hold: bool,
     /// Whether the far side holds the call.
     pub held: bool,
+    /// Who calls, as far as the account's own proxy vouches; `None` for a call of ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<CallerView>,
     /// Counters of the sound; `None` while no sound flows, and in events.
     pub media: Option<MediaView>,
 }
@@ -94,4 +97,61 @@ pub struct MediaView {
     pub digits_sent: u64,
     /// DTMF digits received.
     pub digits_received: u64,
+}
+
+/// What is known of a caller beside the name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallerView {
+    /// The account's own proxy vouches for the address shown (RFC 3325).
+    pub asserted: bool,
+    /// The caller hides who they are.
+    pub anonymous: bool,
+    /// What the proxy found of the caller's signature (RFC 8224): `passed`, `failed` or `absent`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verification: Option<String>,
+    /// By whom the call was sent on, the last first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub diverted_by: Vec<String>,
+}
+
+impl CallerView {
+    /// What the facts of a call come to.
+    #[must_use]
+    pub fn of(facts: &carillon_sip::CallerFacts) -> Self {
+        use carillon_sip::identity::Verification;
+        let verification = facts.verification.map(|verification| match verification {
+            Verification::Passed => "passed",
+            Verification::Failed => "failed",
+            Verification::Absent => "absent",
+        });
+        let plain = |text: String| text.chars().filter(|c| !c.is_control()).take(128).collect();
+        Self {
+            asserted: facts.asserted,
+            anonymous: facts.anonymous,
+            verification: verification.map(str::to_owned),
+            diverted_by: facts
+                .diverted
+                .iter()
+                .map(|diverted| match &diverted.reason {
+                    Some(reason) => plain(format!("{} ({reason})", diverted.by.label())),
+                    None => plain(diverted.by.label()),
+                })
+                .collect(),
+        }
+    }
+}
+
+/// Calling features of an account that a person can switch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeaturesView {
+    /// Which account.
+    pub account: AccountId,
+    /// Whether no call rings.
+    pub do_not_disturb: bool,
+    /// Where every call goes.
+    pub forward_always: Option<String>,
+    /// Where a call goes that finds the account busy.
+    pub forward_busy: Option<String>,
+    /// Where a call goes that nobody answers.
+    pub forward_no_answer: Option<String>,
 }

@@ -40,6 +40,7 @@ impl Account {
             }
         }
         self.tell_standing();
+        self.attend();
         self.set_timer(ctx);
     }
 
@@ -55,7 +56,11 @@ impl Account {
             // Where the registration stands is told once, after the outputs.
             Event::Registration(_) | Event::PingEnded { .. } => {}
             Event::Stopped => ctx.stop(),
-            event => self.line_event(event, ctx),
+            event => {
+                if let Some(event) = self.interest_event(event) {
+                    self.line_event(event, ctx);
+                }
+            }
         }
     }
 

@@ -6,9 +6,10 @@ use std::time::SystemTime;
 use actix::{ActorFutureExt, Addr, AsyncContext, Context, Handler, ResponseActFuture, WrapFuture};
 use carillon_schemas::Timestamp;
 use carillon_schemas::status::{CallState, Direction};
-use carillon_sip::{CallError, CallId, EndCause, Event, NameAddr, Reason};
+use carillon_sip::{CallError, CallId, EndCause, Event, Reason};
 use futures_util::FutureExt;
 
+use super::features::plan;
 use super::holding::HoldWaiter;
 use super::messages::{Answer, CallBegan, CallCrashed, Hangup, Place};
 use super::{Account, Leaving, now};
@@ -16,13 +17,11 @@ use crate::call::{
     Agreed, Call, CallSeed, End, GoesTo, Ringing, Sound, SoundFailed, TakeSound, literal_address,
 };
 use crate::command::CommandError;
-use crate::event::CallCause;
+use crate::event::{AgentEvent, CallCause};
 use crate::supervision::{self, ChildEnded, Ending};
 use crate::transport::local_address_towards;
 use crate::view::CallView;
 
-/// Status for a call that comes in while the account leaves.
-const TEMPORARILY_UNAVAILABLE: u16 = 480;
 /// Longest name of a caller that is shown, in characters.
 const MAX_NAME: usize = 128;
 
@@ -33,7 +32,7 @@ pub(super) struct Line {
     /// Where an incoming call's request came from.
     source: Option<SocketAddr>,
     incoming: bool,
-    answered: bool,
+    pub(super) answered: bool,
     pub(super) held_here: bool,
     pub(super) hold_waiter: Option<HoldWaiter>,
     /// The call whose far side asked for this one.
@@ -47,11 +46,18 @@ impl Account {
         match event {
             Event::IncomingCall {
                 call,
-                from,
+                facts,
                 source,
                 replaces,
                 ..
-            } => self.incoming(call, &from, source, replaces.is_some(), ctx),
+            } => self.arrive(call, &facts, (source, replaces.is_some()), ctx),
+            Event::KeyPressed { call, key } => {
+                if let Some(line) = self.lines.get(&call) {
+                    let call = line.number;
+                    self.agent
+                        .do_send(AgentEvent::DtmfReceived { call, digit: key });
+                }
+            }
             Event::CallProgress { call, media, .. } => {
                 if let Some(line) = self.lines.get(&call) {
                     line.call.do_send(Ringing);
@@ -118,35 +124,6 @@ impl Account {
                 self.leave_if_drained(ctx);
             }
             _ => tracing::warn!("the endpoint told what this driver does not know"),
-        }
-    }
-
-    fn incoming(
-        &mut self,
-        call: CallId,
-        from: &NameAddr,
-        source: SocketAddr,
-        takes_over: bool,
-        ctx: &mut Context<Self>,
-    ) {
-        if self.leaving != Leaving::Stays {
-            if let Err(error) = self.endpoint.reject(now(), call, TEMPORARILY_UNAVAILABLE) {
-                tracing::debug!(%error, "a call came and went while the account leaves");
-            }
-            return;
-        }
-        let view = self.view(
-            Direction::Incoming,
-            CallState::Ringing,
-            shown(&from.uri.to_string()),
-            from.display_name.as_deref().map(shown),
-        );
-        self.begin(call, view, None, Some(source), ctx);
-        if takes_over {
-            return self.take_over(call, ctx);
-        }
-        if let Err(error) = self.endpoint.ring(now(), call) {
-            tracing::debug!(%error, "a call was gone before it rang");
         }
     }
 
@@ -217,6 +194,7 @@ impl Account {
             codec: None,
             on_hold: false,
             held: false,
+            caller: None,
             media: None,
         }
     }
@@ -230,7 +208,13 @@ impl Account {
     }
 
     /// Ends a call for a reason that is not a person's wish.
-    fn end_for(&mut self, number: u32, cause: CallCause, text: String, ctx: &mut Context<Self>) {
+    pub(super) fn end_for(
+        &mut self,
+        number: u32,
+        cause: CallCause,
+        text: String,
+        ctx: &mut Context<Self>,
+    ) {
         let Some((call, line)) = self
             .lines
             .iter_mut()
@@ -258,6 +242,20 @@ impl Account {
                 cause,
                 text: text.to_owned(),
             });
+        }
+    }
+
+    /// Ends calls until there is room for another: first one that was not answered, else the oldest.
+    fn make_room(&mut self, limit: usize, ctx: &mut Context<Self>) {
+        while self.lines.len() >= limit {
+            let unanswered = self.lines.iter().find(|(_, line)| !line.answered);
+            let Some((call, line)) = unanswered.or_else(|| self.lines.iter().next()) else {
+                return;
+            };
+            let (call, number) = (*call, line.number);
+            let text = "ended for an emergency call".to_owned();
+            self.end_for(number, CallCause::HungUpHere, text, ctx);
+            self.lines.remove(&call);
         }
     }
 
@@ -315,10 +313,26 @@ impl Account {
 impl Handler<Place> for Account {
     type Result = ResponseActFuture<Self, Result<CallView, CommandError>>;
 
-    fn handle(&mut self, place: Place, _: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, place: Place, ctx: &mut Context<Self>) -> Self::Result {
+        let bad = |why| CommandError::BadTarget {
+            target: place.target.chars().take(80).collect(),
+            why,
+        };
+        let outgoing = match plan(
+            &place.target,
+            &self.features(),
+            &self.account.config.address,
+        ) {
+            Ok(outgoing) => outgoing,
+            Err(why) => return Box::pin(std::future::ready(Err(bad(why))).into_actor(self)),
+        };
         let settings = self.settings.clone();
-        let address = self.address_for(&place.uri);
+        let address = self.address_for(&outgoing.uri);
         let limit = self.endpoint.config().max_calls;
+        if outgoing.emergency {
+            self.rescue_called = Some(now());
+            self.make_room(limit, ctx);
+        }
         let full = self.lines.len() >= limit;
         let account = self.account.id().clone();
         let sound = async move {
@@ -338,9 +352,9 @@ impl Handler<Place> for Account {
             let offer = sound.local_media(&settings);
             let call = account
                 .endpoint
-                .call(now(), &place.uri, offer)
-                .map_err(|error| account.refused(None, &place.uri, error))?;
-            let view = account.view(Direction::Outgoing, CallState::Calling, place.uri, None);
+                .call_with(now(), &outgoing.uri, offer, outgoing.options)
+                .map_err(|error| account.refused(None, &outgoing.uri, error))?;
+            let view = account.view(Direction::Outgoing, CallState::Calling, outgoing.uri, None);
             account.begin(call, view.clone(), Some(sound), None, ctx);
             account.drive(ctx);
             Ok(view)

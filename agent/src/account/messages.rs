@@ -9,12 +9,38 @@ use crate::command::{CommandError, TransferTarget};
 use crate::running::RunningAccount;
 use crate::view::CallView;
 
-/// Call this SIP URI.
+/// Call what was dialled.
 #[derive(Message)]
 #[rtype(result = "Result<CallView, CommandError>")]
 pub(crate) struct Place {
-    pub(crate) uri: String,
+    pub(crate) target: String,
 }
+
+/// Press keys in this call by INFO.
+#[derive(Message)]
+#[rtype(result = "Result<(), CommandError>")]
+pub(crate) struct PressByInfo {
+    pub(crate) number: u32,
+    pub(crate) digits: String,
+}
+
+/// Send a short message, and say what became of it.
+#[derive(Message)]
+#[rtype(result = "Result<u16, CommandError>")]
+pub(crate) struct SendText {
+    pub(crate) target: String,
+    pub(crate) text: String,
+}
+
+/// Go on with these calling features.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct UseFeatures(pub(crate) RunningAccount);
+
+/// A person switched something.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct SwitchesChanged;
 
 /// Answer this incoming call.
 #[derive(Message)]

@@ -12,16 +12,20 @@
 //! the tags any more. Their sound stops, they are reported as ended, and the account registers anew from the
 //! same port, so that a peer's BYE is answered (with 481). No other account notices.
 
+mod arriving;
 mod drive;
+mod features;
 mod holding;
 mod identity;
+mod interests;
 mod lines;
 mod listening;
 mod messages;
 mod standing;
+mod switching;
 mod transferring;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -35,15 +39,17 @@ use crate::call::CallSettings;
 use crate::running::RunningAccount;
 use crate::transport::UdpFlow;
 
+pub(crate) use features::{Kind, Switches, is_emergency};
 pub(crate) use identity::endpoint_config;
 #[cfg(feature = "panic-injection")]
 pub(crate) use messages::Panic;
 pub(crate) use messages::{
-    Answer, CallBegan, CallCrashed, Drain, Hangup, Hold, Leave, Place, Transfer, UseCredentials,
-    UseSettings, Withdrawn,
+    Answer, CallBegan, CallCrashed, Drain, Hangup, Hold, Leave, Place, PressByInfo, SendText,
+    SwitchesChanged, Transfer, UseCredentials, UseFeatures, UseSettings, Withdrawn,
 };
 
 use identity::credentials;
+use interests::Interests;
 use lines::Line;
 use standing::Standing;
 pub(crate) use standing::initial_status;
@@ -63,6 +69,8 @@ pub(crate) struct AccountSeed {
     pub(crate) numbers: Rc<Cell<u32>>,
     /// The port that peers last knew, and will again.
     pub(crate) last_port: Rc<Cell<Option<u16>>>,
+    /// What a person switched since the agent started.
+    pub(crate) switches: Rc<RefCell<Switches>>,
     pub(crate) incarnation: u64,
     pub(crate) agent: Addr<Agent>,
 }
@@ -81,6 +89,10 @@ pub(crate) struct Account {
     flow_trouble: Option<String>,
     wake: Option<(Instant, SpawnHandle)>,
     lines: BTreeMap<CallId, Line>,
+    interests: Interests,
+    switches: Rc<RefCell<Switches>>,
+    /// When an emergency call went out last: its call-back must ring.
+    rescue_called: Option<Instant>,
     standing: Standing,
     leaving: Leaving,
     withdrawn: bool,
@@ -125,6 +137,9 @@ impl Account {
             flow_trouble: None,
             wake: None,
             lines: BTreeMap::new(),
+            interests: Interests::default(),
+            switches: seed.switches,
+            rescue_called: None,
             leaving: Leaving::Stays,
             withdrawn: false,
         })
@@ -162,7 +177,7 @@ impl Handler<UseCredentials> for Account {
     type Result = ();
 
     fn handle(&mut self, UseCredentials(account): UseCredentials, ctx: &mut Context<Self>) {
-        self.account = account;
+        self.use_account(account);
         self.endpoint
             .set_credentials(now(), credentials(&self.account));
         self.drive(ctx);

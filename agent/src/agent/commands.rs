@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use actix::{Addr, Context, Handler, Message, ResponseFuture};
 use carillon_schemas::AccountId;
+use carillon_schemas::features::DtmfWay;
 use carillon_schemas::status::{AccountState, CallState, Direction};
 use futures_util::FutureExt;
 
 use super::Agent;
-use crate::account::{Account, Answer, Hangup, Place};
-use crate::call::{PressKeys, QueryCall, target_uri};
+use crate::account::{Account, Answer, Hangup, Place, PressByInfo, is_emergency};
+use crate::call::{PressKeys, QueryCall};
 use crate::command::{
     AnswerCall, CommandError, HangupCall, PlaceCall, QueryStatus, RestartAccount, SendDtmf,
 };
@@ -20,13 +21,16 @@ use crate::view::{AgentView, CallView};
 const COUNTERS_LIMIT: Duration = Duration::from_millis(500);
 
 impl Agent {
-    fn known(&self) -> Vec<AccountId> {
+    pub(super) fn known(&self) -> Vec<AccountId> {
         let accounts = self.config.accounts.iter();
         accounts.map(|account| account.id().clone()).collect()
     }
 
     /// The account to call on.
-    fn choose(&self, asked: Option<AccountId>) -> Result<(AccountId, Addr<Account>), CommandError> {
+    pub(super) fn choose(
+        &self,
+        asked: Option<AccountId>,
+    ) -> Result<(AccountId, Addr<Account>), CommandError> {
         let id = match asked {
             Some(id) => id,
             None => self.default_account().ok_or(CommandError::NoAccount)?,
@@ -53,6 +57,12 @@ impl Agent {
                 Err(CommandError::AccountUnavailable { account: id, why })
             }
         }
+    }
+
+    fn presses_by_info(&self, id: &AccountId) -> bool {
+        self.config
+            .account(id)
+            .is_some_and(|account| account.config.features.dtmf() == DtmfWay::Info)
     }
 
     /// The first account that is registered, else one that needs no registrar, else any that runs: a call
@@ -106,19 +116,21 @@ impl Handler<PlaceCall> for Agent {
         if self.departing {
             return refuse(CommandError::ShuttingDown);
         }
-        let (id, addr) = match self.choose(place.account) {
-            Ok(chosen) => chosen,
-            Err(error) => return refuse(error),
+        let rescue = self.config.accounts.iter().any(|account| {
+            let config = &account.config;
+            is_emergency(&place.target, &config.features, &config.address)
+        });
+        let chosen = match self.choose(place.account) {
+            // Any account will do when life depends on it.
+            Err(_) if rescue => self.choose(None),
+            chosen => chosen,
         };
-        let Some(account) = self.config.account(&id) else {
-            return refuse(CommandError::NoAccount);
-        };
-        match target_uri(&place.target, &account.config.address) {
-            Ok(uri) => Box::pin(ask(format!("account {id}"), &addr, Place { uri })),
-            Err(error) => refuse(CommandError::BadTarget {
-                target: place.target.chars().take(80).collect(),
-                why: error.to_string(),
-            }),
+        match chosen {
+            Ok((id, addr)) => {
+                let target = place.target;
+                Box::pin(ask(format!("account {id}"), &addr, Place { target }))
+            }
+            Err(error) => refuse(error),
         }
     }
 }
@@ -214,6 +226,13 @@ impl Handler<SendDtmf> for Agent {
             }
         };
         match entry {
+            Ok(entry) if self.presses_by_info(&entry.view.account) => {
+                let (number, view) = (entry.view.id, entry.view.clone());
+                let actor = format!("account {}", view.account);
+                let digits = keys.digits;
+                let pressed = ask(actor, &entry.account, PressByInfo { number, digits });
+                Box::pin(async move { pressed.await.map(|()| view) })
+            }
             Ok(entry) => {
                 let actor = format!("call {}", entry.view.id);
                 Box::pin(ask(actor, &entry.call, PressKeys(keys.digits)))

@@ -7,7 +7,7 @@ use actix::{Context, Handler};
 use carillon_schemas::Timestamp;
 
 use super::Agent;
-use crate::account::{UseCredentials, UseSettings, endpoint_config};
+use crate::account::{UseCredentials, UseFeatures, UseSettings, endpoint_config};
 use crate::call::CallSettings;
 use crate::command::{Applied, ApplyConfig, ApplyError};
 use crate::event::AgentEvent;
@@ -42,6 +42,11 @@ impl Agent {
             Change::Add(account) => self.seat_account(account, ctx),
             Change::Replace(account) => self.replace_account(account, ctx),
             Change::SetCredentials(account) => self.set_credentials(account, ctx),
+            Change::SetFeatures(account) => {
+                if let Some(running) = self.running(account.id()) {
+                    running.do_send(UseFeatures(account.clone()));
+                }
+            }
             Change::Media(_) | Change::Network(_) => {
                 for seat in self.seats.values() {
                     if let Some(account) = &seat.account {

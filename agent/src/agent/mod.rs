@@ -8,12 +8,13 @@ mod child;
 mod commands;
 mod configuration;
 mod departure;
+mod features;
 mod moves;
 mod seat;
 mod service;
 mod system;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::{Instant, SystemTime};
@@ -26,7 +27,7 @@ pub use child::Child;
 pub use service::Service;
 pub use system::{SystemError, run};
 
-use crate::account::Account;
+use crate::account::{Account, Switches};
 use crate::call::CallSettings;
 use crate::running::RunningConfig;
 use crate::supervision::Roster;
@@ -44,6 +45,8 @@ pub struct Agent {
     engine: MediaEngine,
     numbers: Rc<Cell<u32>>,
     seats: BTreeMap<AccountId, Seat>,
+    /// What a person switched since the start; outlives the accounts' actors.
+    switches: BTreeMap<AccountId, Rc<RefCell<Switches>>>,
     /// Account actors that live until their last call ends, by incarnation.
     draining: BTreeMap<u64, Addr<Account>>,
     calls: BTreeMap<u32, CallEntry>,
@@ -68,6 +71,7 @@ impl Agent {
             engine: MediaEngine::new(),
             numbers: Rc::new(Cell::new(0)),
             seats: BTreeMap::new(),
+            switches: BTreeMap::new(),
             draining: BTreeMap::new(),
             calls: BTreeMap::new(),
             roster: Roster::default(),

@@ -96,6 +96,7 @@ impl Agent {
             let child = Child::Account(id.clone());
             let incarnation = self.roster.starting(child.clone(), Policy::ACCOUNT);
             seat.incarnation = incarnation;
+            let switches = Rc::clone(self.switches.entry(id.clone()).or_default());
             let endpoint =
                 endpoint_config(account, &self.instance).map_err(|error| error.to_string());
             let actor = endpoint.and_then(|endpoint| {
@@ -106,6 +107,7 @@ impl Agent {
                     engine: self.engine.clone(),
                     numbers: Rc::clone(&self.numbers),
                     last_port: Rc::clone(&seat.last_port),
+                    switches,
                     incarnation,
                     agent: ctx.address(),
                 })

@@ -31,8 +31,8 @@ pub(crate) use messages::{
 };
 pub use settings::CallSettings;
 pub(crate) use sound::Sound;
-pub(crate) use target::literal_address;
 pub use target::{MAX_TARGET, TargetError, target_uri};
+pub(crate) use target::{literal_address, number_of};
 
 use sound::{StreamIdentity, session_of};
 

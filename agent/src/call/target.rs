@@ -116,7 +116,7 @@ fn in_domain(user: &str, account: &SipAddress) -> String {
 }
 
 /// The digits of a telephone number without what people put between them; `None` when it is no number.
-fn number_of(text: &str) -> Option<String> {
+pub(crate) fn number_of(text: &str) -> Option<String> {
     let number: String = text
         .chars()
         .filter(|c| !matches!(c, ' ' | '\u{a0}' | '-' | '.' | '(' | ')'))

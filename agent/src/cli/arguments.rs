@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use carillon_schemas::AccountId;
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 const EXIT_CODES: &str = "Exit codes:
   0  done
@@ -112,8 +112,57 @@ pub(super) enum Verb {
         #[arg(long)]
         call: Option<u32>,
     },
+    /// Let no call ring, or let them ring again. Without a word, show it. Lasts until the agent ends.
+    Dnd {
+        /// On or off.
+        switch: Option<Switch>,
+        /// On this account [default: all].
+        #[arg(long, value_name = "ID")]
+        account: Option<AccountId>,
+    },
+    /// Send calls elsewhere. Without a word, show where they go. Lasts until the agent ends.
+    Forward {
+        /// Which calls.
+        #[arg(requires = "target")]
+        which: Option<Which>,
+        /// Where to, or 'off'.
+        target: Option<String>,
+        /// On this account [default: all].
+        #[arg(long, value_name = "ID")]
+        account: Option<AccountId>,
+    },
+    /// Send a short message, and wait until it is taken.
+    Message {
+        /// A number, a name, user@host or a sip: URI.
+        target: String,
+        /// What to say; '-' reads it from standard input.
+        text: String,
+        /// On this account.
+        #[arg(long, value_name = "ID")]
+        account: Option<AccountId>,
+    },
     /// List the sound devices.
     Devices,
+}
+
+/// A switch.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Switch {
+    /// On.
+    On,
+    /// Off.
+    Off,
+}
+
+/// Which calls go elsewhere.
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    /// Every call.
+    Always,
+    /// A call that finds the account busy.
+    Busy,
+    /// A call that nobody answers.
+    NoAnswer,
 }
 
 #[derive(Subcommand, Debug)]

@@ -9,6 +9,7 @@ mod client;
 mod devices;
 mod enrol;
 mod exit;
+mod features;
 mod print;
 mod run;
 mod show;
@@ -90,6 +91,17 @@ fn carry_out(arguments: Arguments) -> Result<(), Failure> {
             calls::transfer(&state()?, &to, call, wait, json)
         }
         Verb::Dtmf { digits, call } => calls::dtmf(&state()?, digits, call, json),
+        Verb::Dnd { switch, account } => features::dnd(&state()?, switch, account, json),
+        Verb::Forward {
+            which,
+            target,
+            account,
+        } => features::forward(&state()?, which, target, account, json),
+        Verb::Message {
+            target,
+            text,
+            account,
+        } => features::message(&state()?, target, text, account, json),
         Verb::Devices => devices::list(json),
     }
 }

@@ -11,13 +11,13 @@ use hyper::{Method, Request, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::asked::{DtmfBody, EnrolBody, PlaceBody, TransferBody};
+use super::asked::{DtmfBody, EnrolBody, FeaturesBody, MessageBody, PlaceBody, TransferBody};
 use super::port::{AgentPort, DeskView};
 #[cfg(feature = "panic-injection")]
 use crate::command::InjectPanic;
 use crate::command::{
     AnswerCall, CommandError, HangupCall, HoldCall, PlaceCall, QueryStatus, RestartAccount,
-    SendDtmf, TransferCall, TransferTarget,
+    SendDtmf, SendMessage, SwitchFeatures, TransferCall, TransferTarget,
 };
 use crate::provisioning::{Enrol, EnrolError};
 use crate::vault::VaultKind;
@@ -98,6 +98,35 @@ pub(super) async fn answer(request: Request<Incoming>, port: &AgentPort) -> Answ
                 .await?
                 .map_err(refused)?;
             Ok(empty())
+        }
+        (&Method::POST, ["v1", "features"]) => {
+            let FeaturesBody {
+                account,
+                do_not_disturb,
+                forward,
+            } = read(body).await?;
+            let switch = SwitchFeatures {
+                account,
+                do_not_disturb,
+                forward,
+            };
+            let switched = ask(&port.switch, switch).await?;
+            json(StatusCode::OK, &switched.map_err(refused)?)
+        }
+        (&Method::POST, ["v1", "messages"]) => {
+            let MessageBody {
+                account,
+                target,
+                text,
+            } = read(body).await?;
+            let message = SendMessage {
+                account,
+                target,
+                text,
+            };
+            let sent = ask(&port.message, message).await?;
+            let status = sent.map_err(refused)?;
+            json(StatusCode::OK, &serde_json::json!({ "status": status }))
         }
         (&Method::POST, ["v1", "enrol"]) => enrol(read(body).await?, port).await,
         _ => Err(Problem::new(

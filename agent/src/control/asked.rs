@@ -3,6 +3,8 @@
 use carillon_schemas::AccountId;
 use serde::{Deserialize, Serialize};
 
+use crate::command::ForwardKind;
+
 /// `POST /v1/calls`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,6 +32,34 @@ pub enum TransferBody {
 pub struct DtmfBody {
     /// The keys to press.
     pub digits: String,
+}
+
+/// `POST /v1/features`. Without any switch it only shows.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeaturesBody {
+    /// On which account; all when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountId>,
+    /// Whether no call rings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub do_not_disturb: Option<bool>,
+    /// Which calls go elsewhere, and where; an empty target turns it off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forward: Option<(ForwardKind, String)>,
+}
+
+/// `POST /v1/messages`. No `Debug`: what is written is for its reader.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MessageBody {
+    /// On which account; the agent chooses when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountId>,
+    /// To whom.
+    pub target: String,
+    /// What to say.
+    pub text: String,
 }
 
 /// `POST /v1/enrol`. No `Debug`: a ticket carries a secret.

@@ -48,6 +48,41 @@ pub fn happening(event: &AgentEvent) -> Happening {
             "transfer_ended",
             json!({ "call": call, "completed": completed, "text": text }),
         ),
+        AgentEvent::CallTurnedAway {
+            account,
+            peer,
+            name,
+            why,
+        } => (
+            "call_turned_away",
+            json!({ "account": account, "peer": peer, "name": name, "why": why }),
+        ),
+        AgentEvent::MessagesWaiting {
+            account,
+            waiting,
+            new,
+        } => (
+            "messages_waiting",
+            json!({ "account": account, "waiting": waiting, "new": new }),
+        ),
+        AgentEvent::LampChanged {
+            account,
+            line,
+            state,
+        } => (
+            "lamp_changed",
+            json!({ "account": account, "line": line, "state": state }),
+        ),
+        AgentEvent::TextReceived {
+            account,
+            from,
+            name,
+            text,
+        } => (
+            "text_received",
+            json!({ "account": account, "from": from, "name": name, "text": text }),
+        ),
+        AgentEvent::CheckSync => ("check_sync", json!({})),
         AgentEvent::DtmfReceived { call, digit } => {
             ("dtmf_received", json!({ "call": call, "digit": digit }))
         }

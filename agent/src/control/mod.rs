@@ -13,7 +13,7 @@ mod port;
 mod server;
 
 pub use address::ControlAddress;
-pub use asked::{DtmfBody, EnrolBody, PlaceBody, TransferBody};
+pub use asked::{DtmfBody, EnrolBody, FeaturesBody, MessageBody, PlaceBody, TransferBody};
 pub use events::{Happening, happening};
 pub use port::{AgentPort, DeskView};
 pub use server::{Control, Setup};

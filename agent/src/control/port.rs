@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "panic-injection")]
 use crate::command::InjectPanic;
 use crate::command::{
-    AnswerCall, HangupCall, HoldCall, PlaceCall, QueryStatus, RestartAccount, SendDtmf, Subscribe,
-    TransferCall,
+    AnswerCall, HangupCall, HoldCall, PlaceCall, QueryStatus, RestartAccount, SendDtmf,
+    SendMessage, Subscribe, SwitchFeatures, TransferCall,
 };
 use crate::provisioning::{LinkBoard, LinkView};
 use crate::view::AgentView;
@@ -23,6 +23,8 @@ pub struct AgentPort {
     pub(super) hold: Recipient<HoldCall>,
     pub(super) transfer: Recipient<TransferCall>,
     pub(super) restart: Recipient<RestartAccount>,
+    pub(super) switch: Recipient<SwitchFeatures>,
+    pub(super) message: Recipient<SendMessage>,
     pub(super) subscribe: Recipient<Subscribe>,
     #[cfg(feature = "panic-injection")]
     pub(super) panic: Recipient<InjectPanic>,
@@ -52,6 +54,8 @@ impl AgentPort {
             + Handler<HoldCall>
             + Handler<TransferCall>
             + Handler<RestartAccount>
+            + Handler<SwitchFeatures>
+            + Handler<SendMessage>
             + Handler<Subscribe>
             + CanPanic,
     {
@@ -64,6 +68,8 @@ impl AgentPort {
             hold: agent.clone().recipient(),
             transfer: agent.clone().recipient(),
             restart: agent.clone().recipient(),
+            switch: agent.clone().recipient(),
+            message: agent.clone().recipient(),
             subscribe: agent.clone().recipient(),
             #[cfg(feature = "panic-injection")]
             panic: agent.clone().recipient(),

@@ -23,6 +23,8 @@ pub enum Change {
     Replace(RunningAccount),
     /// Only user, realm or password of an account changed: it goes on with the new ones.
     SetCredentials(RunningAccount),
+    /// Only calling features of an account changed, for later calls.
+    SetFeatures(RunningAccount),
     /// Only what is shown of an account changed.
     Describe(RunningAccount),
     /// The accounts stand in another order.
@@ -100,6 +102,7 @@ impl Plan {
                 Change::Add(account) => config.accounts.push(account),
                 Change::Replace(account)
                 | Change::SetCredentials(account)
+                | Change::SetFeatures(account)
                 | Change::Describe(account) => {
                     for place in &mut config.accounts {
                         if place.id() == account.id() {
@@ -135,6 +138,9 @@ impl Change {
             Self::Add(account) => format!("account {} added", account.id()),
             Self::Replace(account) => format!("account {} replaced", account.id()),
             Self::SetCredentials(account) => format!("account {}: new credentials", account.id()),
+            Self::SetFeatures(account) => {
+                format!("account {}: new calling features", account.id())
+            }
             Self::Describe(account) => format!("account {}: new description", account.id()),
             Self::Order(_) => "accounts reordered".to_owned(),
             Self::Media(_) => "sound settings changed, for later calls".to_owned(),
@@ -158,6 +164,10 @@ fn account_change(old: &RunningAccount, new: &RunningAccount) -> Option<Change> 
     probe.config.label.clone_from(&new.config.label);
     if probe == *new {
         return Some(Change::Describe(new.clone()));
+    }
+    probe.config.features.clone_from(&new.config.features);
+    if probe == *new {
+        return Some(Change::SetFeatures(new.clone()));
     }
     probe.config.username.clone_from(&new.config.username);
     probe.config.realm.clone_from(&new.config.realm);

@@ -35,6 +35,7 @@ fn touched(plan: &Plan) -> Vec<AccountId> {
             Change::Add(account)
             | Change::Replace(account)
             | Change::SetCredentials(account)
+            | Change::SetFeatures(account)
             | Change::Describe(account) => Some(account.id().clone()),
             _ => None,
         })
@@ -45,6 +46,16 @@ fn touched(plan: &Plan) -> Vec<AccountId> {
 fn the_same_configuration_changes_nothing() {
     let config = config(&["a", "b"]);
     assert_eq!(plan(&config, &config), Plan::default());
+}
+
+#[test]
+fn new_features_replace_nothing() {
+    let old = config(&["a", "b"]);
+    let mut new = old.clone();
+    new.accounts[0].config.features.do_not_disturb = Some(true);
+    let plan = plan(&old, &new);
+    assert_eq!(plan.changes, [Change::SetFeatures(new.accounts[0].clone())]);
+    assert_eq!(plan.describe(), ["account a: new calling features"]);
 }
 
 #[test]

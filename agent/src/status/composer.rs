@@ -169,6 +169,7 @@ mod tests {
             codec: None,
             on_hold: false,
             held: false,
+            caller: None,
             media: None,
         });
         let second = composer.compose(&calling, &link, vec![], false).unwrap();

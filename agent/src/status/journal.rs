@@ -156,7 +156,6 @@ fn told(event: &AgentEvent) -> Option<(Level, &'static str, String)> {
             );
             (Level::Info, "call_ended", text)
         }
-        // Digits may be a PIN.
         AgentEvent::TransferRequested { call, target, by } => (
             Level::Info,
             "transfer_requested",
@@ -170,8 +169,20 @@ fn told(event: &AgentEvent) -> Option<(Level, &'static str, String)> {
             "transfer_ended",
             format!("call {call}: {text}"),
         ),
+        AgentEvent::CallTurnedAway {
+            account, peer, why, ..
+        } => (
+            Level::Info,
+            "call_turned_away",
+            format!("{peer} on {account}: {why}"),
+        ),
+        // Digits may be a PIN, texts are for their readers; lamps and mailboxes are the user's.
         AgentEvent::TransferProgress { .. }
         | AgentEvent::DtmfReceived { .. }
+        | AgentEvent::TextReceived { .. }
+        | AgentEvent::LampChanged { .. }
+        | AgentEvent::MessagesWaiting { .. }
+        | AgentEvent::CheckSync
         | AgentEvent::ShuttingDown => return None,
         AgentEvent::MediaTrouble { call, text } => (
             Level::Warning,

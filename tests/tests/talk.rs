@@ -81,11 +81,11 @@ fn a_desk_at_rest_gives_memory_back_and_talks_all_the_same() {
     let pair = Pair::start().unwrap();
     let pid = pair.b.pid().unwrap();
     let awake = Footprint::of(pid).unwrap();
-    patience::until_true("desk-b at rest", SOON, || {
+    let rested = patience::until_true("desk-b at rest", SOON, || {
         Footprint::of(pid).is_ok_and(|now| now.rss_kib < awake.peak_rss_kib / 2)
-    })
-    .unwrap();
+    });
     let resting = Footprint::of(pid).unwrap();
+    rested.unwrap_or_else(|fault| panic!("{fault}: {resting:?}"));
     section.note(format!(
         "{} KiB resident after {} KiB at the most",
         resting.rss_kib, awake.peak_rss_kib

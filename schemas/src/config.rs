@@ -89,6 +89,9 @@ pub struct Account<S> {
     /// Seconds of registration asked for, 30 to 86,400.
     #[serde(default = "default_register_expires")]
     pub register_expires: u32,
+    /// Be found under the GRUU that the registrar gives (RFC 5627). Only for proxies that find the way to it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gruu: bool,
     /// The most calls at once, 1 to 100.
     #[serde(default = "default_max_calls")]
     pub max_calls: u16,
@@ -126,6 +129,7 @@ impl<S> Account<S> {
             transport: self.transport,
             register: self.register,
             register_expires: self.register_expires,
+            gruu: self.gruu,
             max_calls: self.max_calls,
             features: self.features,
             transfers: self.transfers,

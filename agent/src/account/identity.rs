@@ -73,6 +73,7 @@ pub(crate) fn endpoint_config(
         Transfers::Proxy => TransferPolicy::FromProxy,
         Transfers::Always => TransferPolicy::Always,
     };
+    endpoint.gruu = config.gruu;
     endpoint.max_calls = usize::from(config.max_calls);
     Endpoint::new(endpoint.clone(), 0).map_err(|error| refuse(error.to_string()))?;
     Ok(endpoint)

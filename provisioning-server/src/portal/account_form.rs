@@ -61,6 +61,7 @@ impl AccountForm {
             register_expires: 300,
             max_calls: 4,
             features: Features::default(),
+            gruu: false,
             transfers: Transfers::default(),
             enabled: true,
             address,

@@ -61,6 +61,9 @@ pub struct EndpointConfig {
     pub only_from_proxy: bool,
     /// Ask the registrar for RFC 5626 (outbound); needs `instance_id`.
     pub outbound: bool,
+    /// Ask for a GRUU (RFC 5627) and be found under it. Many proxies hand one out and do not find the way to it within a
+    /// dialog: then a hang-up by the far side never arrives.
+    pub gruu: bool,
     /// Register under the address the registrar sees us at (RFC 3581), as a NAT demands.
     pub learn_public_address: bool,
     /// How long a session stands without a refresh (RFC 4028), 90 s to 24 h; zero to ask for none.
@@ -93,6 +96,7 @@ impl EndpointConfig {
             ring_limit: Duration::from_secs(180),
             only_from_proxy: false,
             outbound: true,
+            gruu: false,
             learn_public_address: true,
             session_expires: Duration::from_secs(1800),
             follow_redirects: 5,

@@ -14,7 +14,7 @@ impl Core {
         self.contact_of(self.flows.home()?, self.config.aor.secure)
     }
 
-    /// The Contact of everything but REGISTER, as an address in brackets: the GRUU when there is one.
+    /// The Contact of everything but REGISTER, as an address in brackets: the GRUU when one is wanted and there.
     pub(crate) fn contact(&self) -> Option<String> {
         self.contact_for(self.flows.home()?.id, false)
     }
@@ -27,7 +27,8 @@ impl Core {
         if self.binding.outbound && self.flows.is_home(flow.id) {
             uri.params.set("ob", None);
         }
-        let uri = self.binding.public_gruu.clone().unwrap_or(uri);
+        let gruu = self.binding.public_gruu.clone();
+        let uri = gruu.filter(|_| self.config.gruu).unwrap_or(uri);
         Some(format!("<{uri}>"))
     }
 
@@ -38,7 +39,8 @@ impl Core {
             user: None,
             ..self.contact_of(flow, secure || self.config.aor.secure)?
         };
-        let uri = self.binding.temporary_gruu.clone().unwrap_or(uri);
+        let gruu = self.binding.temporary_gruu.clone();
+        let uri = gruu.filter(|_| self.config.gruu).unwrap_or(uri);
         Some(format!("<{uri}>"))
     }
 

@@ -376,10 +376,11 @@ impl Registration {
         request
             .headers
             .push(HeaderName::CSeq, format!("{} REGISTER", self.cseq));
-        let supported = if core.offers_outbound() {
-            "path, outbound, gruu"
-        } else {
-            "path, gruu"
+        let supported = match (core.offers_outbound(), core.config.gruu) {
+            (true, true) => "path, outbound, gruu",
+            (true, false) => "path, outbound",
+            (false, true) => "path, gruu",
+            (false, false) => "path",
         };
         request.headers.push(HeaderName::Supported, supported);
         if let Some(stale) = &self.stale {

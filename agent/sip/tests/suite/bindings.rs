@@ -1,7 +1,7 @@
 //! What a registration brings beside its lifetime: public address, Service-Route, GRUU, outbound, and a network that changes.
 
 use crate::network::*;
-use crate::registering::{ALICE_ADDRESS, REGISTRAR, account, registering, state};
+use crate::registering::{ALICE_ADDRESS, REGISTRAR, account, registering, registering_as, state};
 use crate::registrar::{Registrar, contact};
 use carillon_sip::message::{HeaderName, Method, Request};
 use carillon_sip::{Event, RegistrationState};
@@ -26,13 +26,14 @@ fn contacts(request: &Request) -> Vec<String> {
 }
 
 #[test]
-fn offers_path_outbound_and_gruu() {
+fn offers_path_and_outbound() {
     let registrar = Registrar::new("secret");
     let network = registering(&registrar, "secret");
     let request = last(&registrar, &Method::Register);
-    for option in ["path", "outbound", "gruu"] {
+    for option in ["path", "outbound"] {
         assert!(request.headers.lists(HeaderName::Supported, option));
     }
+    assert!(!request.headers.lists(HeaderName::Supported, "gruu"));
     assert_eq!(contact(&request).params.get("reg-id"), Some("1"));
     assert!(matches!(
         state(&network),
@@ -164,6 +165,23 @@ fn service_route_leads_later_requests() {
 }
 
 #[test]
+fn gruu_nobody_wanted_is_no_contact() {
+    let registrar = Registrar::new("secret");
+    registrar.0.borrow_mut().contact_params =
+        ";pub-gruu=\"sip:alice@example.org;gr=urn:uuid:1\"".to_owned();
+    let mut network = registering(&registrar, "secret");
+    network.with(ALICE, |alice, now| {
+        alice.call(now, "bob", media(4000)).unwrap()
+    });
+    network.run_for(Duration::from_secs(1));
+    let contacts = contacts(&last(&registrar, &Method::Invite));
+    assert!(
+        contacts.iter().all(|contact| !contact.contains(";gr=")),
+        "{contacts:?}"
+    );
+}
+
+#[test]
 fn gruu_is_the_contact_of_calls_and_not_of_registrations() {
     let registrar = Registrar::new("secret");
     let gruu = "sip:alice@example.org;gr=urn:uuid:00000000-0000-1000-8000-000A95A0E128";
@@ -172,7 +190,11 @@ fn gruu_is_the_contact_of_calls_and_not_of_registrations() {
         HeaderName::PAssociatedUri,
         "<sip:alice@example.org>, <tel:+4312345>".to_owned(),
     )];
-    let mut network = registering(&registrar, "secret");
+    let mut wanting = account("alice", "secret");
+    wanting.gruu = true;
+    let mut network = registering_as(&registrar, wanting);
+    let request = last(&registrar, &Method::Register);
+    assert!(request.headers.lists(HeaderName::Supported, "gruu"));
     let binding = network.nodes[ALICE].endpoint.binding().clone();
     assert_eq!(binding.public_gruu.unwrap().to_string(), gruu);
     assert_eq!(binding.associated.len(), 2);

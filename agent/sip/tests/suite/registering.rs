@@ -22,12 +22,16 @@ pub(crate) fn account(user: &str, password: &str) -> EndpointConfig {
 }
 
 pub(crate) fn registering(registrar: &Registrar, password: &str) -> Network {
+    registering_as(registrar, account("alice", password))
+}
+
+pub(crate) fn registering_as(registrar: &Registrar, account: EndpointConfig) -> Network {
     let mut network = Network::new(7, Conditions::PERFECT);
     network
         .names
         .insert("example.org".to_owned(), vec![REGISTRAR.parse().unwrap()]);
     network.script(REGISTRAR, registrar.clone());
-    network.add(ALICE_ADDRESS, account("alice", password), 3);
+    network.add(ALICE_ADDRESS, account, 3);
     network.with(ALICE, |alice, now| alice.register(now));
     network.run_for(Duration::from_secs(1));
     network

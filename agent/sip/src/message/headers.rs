@@ -62,6 +62,14 @@ impl Headers {
             .map(|field| (self.name(field), self.slice(field.value)))
     }
 
+    /// Name and value of each field in order but for those of one name.
+    pub(super) fn all_but(&self, name: HeaderName) -> impl Iterator<Item = (&str, &[u8])> {
+        self.fields
+            .iter()
+            .filter(move |field| field.known != Some(name))
+            .map(|field| (self.name(field), self.slice(field.value)))
+    }
+
     /// The first field of that name, as bytes.
     #[must_use]
     pub fn get(&self, name: HeaderName) -> Option<&[u8]> {

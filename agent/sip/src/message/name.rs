@@ -158,9 +158,10 @@ impl HeaderName {
         let names = candidates
             .iter()
             .map_while(|at| Self::ALL.get(usize::from(*at)));
-        names
-            .copied()
-            .find(|name| name.as_str().as_bytes().eq_ignore_ascii_case(text))
+        names.copied().find(|name| {
+            let known = name.as_str().as_bytes();
+            known == text || known.eq_ignore_ascii_case(text)
+        })
     }
 }
 

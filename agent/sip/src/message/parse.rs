@@ -12,7 +12,7 @@ use super::request::Request;
 use super::response::Response;
 use super::scan::is_token_byte;
 use super::uri::AddrSpec;
-use memchr::{memchr, memchr2_iter};
+use memchr::{memchr, memchr3_iter};
 
 enum Start {
     Request(Method, AddrSpec),
@@ -200,23 +200,24 @@ fn decimal(text: &[u8]) -> Option<usize> {
 fn line_end(bytes: &[u8], start: usize, line: usize) -> Result<usize, MessageError> {
     let rest = &bytes[start..];
     let window = &rest[..rest.len().min(MAX_LINE + 2)];
-    let Some(end) = memchr(b'\n', window) else {
-        return Err(if window.len() < rest.len() {
-            MessageError::LineTooLong {
-                line,
-                limit: MAX_LINE,
-            }
-        } else {
-            MessageError::Unfinished
-        });
-    };
-    let content = trim_line_end(&rest[..=end]);
-    // A NUL may stand behind a backslash in a quoted string (§25.1, quoted-pair), a CR only at the end.
-    let harmful = |at: usize| content[at] == b'\r' || at == 0 || content[at - 1] != b'\\';
-    if memchr2_iter(b'\r', 0, content).any(harmful) {
-        return Err(MessageError::HeaderLine { line });
+    for at in memchr3_iter(b'\n', b'\r', 0, window) {
+        match (window[at], window.get(at + 1)) {
+            (b'\n', _) => return Ok(start + at + 1),
+            (b'\r', Some(b'\n')) => return Ok(start + at + 2),
+            (b'\r', None) => break,
+            // A NUL may stand behind a backslash in a quoted string (§25.1, quoted-pair).
+            (0, _) if at > 0 && window[at - 1] == b'\\' => {}
+            _ => return Err(MessageError::HeaderLine { line }),
+        }
     }
-    Ok(start + end + 1)
+    Err(if window.len() < rest.len() {
+        MessageError::LineTooLong {
+            line,
+            limit: MAX_LINE,
+        }
+    } else {
+        MessageError::Unfinished
+    })
 }
 
 fn trim_line_end(line: &[u8]) -> &[u8] {

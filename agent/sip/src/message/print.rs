@@ -4,6 +4,7 @@ use super::headers::Headers;
 use super::name::HeaderName;
 use super::request::Request;
 use super::response::Response;
+use std::fmt::Write as _;
 
 impl Request {
     /// The request as it goes on the wire.
@@ -11,8 +12,14 @@ impl Request {
     pub fn to_bytes(&self) -> Vec<u8> {
         // A URI put together by hand cannot begin a header either.
         let unfit = |character: char| character.is_control() || character.is_whitespace();
-        let uri = self.uri.to_string().replace(unfit, "_");
-        let start = format!("{} {uri} SIP/2.0\r\n", self.method);
+        let mut start = String::with_capacity(96);
+        let written = write!(start, "{} {}", self.method, self.uri);
+        debug_assert!(written.is_ok(), "a string takes everything");
+        let method = self.method.as_str().len() + 1;
+        if start[method..].contains(unfit) {
+            start = format!("{} {}", self.method, start[method..].replace(unfit, "_"));
+        }
+        start.push_str(" SIP/2.0\r\n");
         print(&start, &self.headers, &self.body)
     }
 }
@@ -31,19 +38,23 @@ impl Response {
 
 fn print(start: &str, headers: &Headers, body: &[u8]) -> Vec<u8> {
     let length = body.len().to_string();
-    let mut out = Vec::with_capacity(start.len() + body.len() + 64 * (headers.len() + 1));
+    let name = HeaderName::ContentLength;
+    let fields = || {
+        headers
+            .all_but(name)
+            .chain([(name.as_str(), length.as_bytes())])
+    };
+    let size: usize = fields()
+        .map(|(name, value)| name.len() + value.len() + 4)
+        .sum();
+    let mut out = Vec::with_capacity(start.len() + size + 2 + body.len());
     out.extend_from_slice(start.as_bytes());
-    let mut field = |name: &str, value: &[u8]| {
+    for (name, value) in fields() {
         out.extend_from_slice(name.as_bytes());
         out.extend_from_slice(b": ");
         out.extend_from_slice(value);
         out.extend_from_slice(b"\r\n");
-    };
-    let content_length = HeaderName::ContentLength.as_str();
-    for (name, value) in headers.iter().filter(|(name, _)| *name != content_length) {
-        field(name, value);
     }
-    field(content_length, length.as_bytes());
     out.extend_from_slice(b"\r\n");
     out.extend_from_slice(body);
     out

@@ -7,6 +7,7 @@ mod bindings;
 mod by_hand;
 mod calls;
 mod digests;
+mod disagreements;
 mod early;
 mod failover;
 mod flows;

@@ -71,6 +71,18 @@ pub(super) enum Applied {
 }
 
 impl DialogInfo {
+    /// Reads a document that stands on its own.
+    ///
+    /// # Errors
+    /// No dialog-info document, or one that only changes an earlier one.
+    pub fn read(body: &[u8]) -> Result<Self, String> {
+        let mut info = Self::default();
+        match info.apply(body)? {
+            Applied::Yes => Ok(info),
+            Applied::Gap => Err("it changes a document that is not known".to_owned()),
+        }
+    }
+
     /// Whether any dialog is under way.
     #[must_use]
     pub fn is_busy(&self) -> bool {

@@ -60,6 +60,11 @@ proptest! {
     }
 
     #[test]
+    fn dialog_info(data in prop_oneof![bytes(), "<\\?xml version=\"1.0\"\\?>\n?<dialog-info xmlns=\"urn:ietf:params:xml:ns:dialog-info\" version=\"[0-9]{1,3}\" state=\"(full|partial)\">(<dialog id=\"[a-z]{0,3}\"( call-id=\"[!-;=-~]{0,4}\")?( direction=\"recipient\")?><state>(early|confirmed|x)</state></dialog>|[ -~]{0,9}){0,4}</dialog-info>".prop_map(String::into_bytes)]) {
+        targets::dialog_info::run(&data);
+    }
+
+    #[test]
     fn endpoint(data in proptest::collection::vec(any::<u8>(), 0..300)) {
         targets::endpoint::run(&data);
     }

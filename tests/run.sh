@@ -3,17 +3,17 @@
 # real Kamailio, SIPp and baresip, the fleet simulator, the benchmark in its short form, the demo.
 #
 #   tests/run.sh                everything
-#   tests/run.sh NAME…          only these: units, lab, e2e, fleet, bench, demo
+#   tests/run.sh NAME…          only these: units, fuzz, lab, e2e, fleet, bench, demo
 set -uo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root" || exit 1
 # shellcheck source=../deploy/demo/packages.sh
 source deploy/demo/packages.sh
 target=${CARGO_TARGET_DIR:-$root/target}
-wanted=" ${*:-units lab e2e fleet bench demo} "
+wanted=" ${*:-units fuzz lab e2e fleet bench demo} "
 for name in $wanted; do
-    case $name in units | lab | e2e | fleet | bench | demo) ;;
-    *) echo "run.sh: ${name@Q} is none of: units lab e2e fleet bench demo" >&2; exit 2 ;; esac
+    case $name in units | fuzz | lab | e2e | fleet | bench | demo) ;;
+    *) echo "run.sh: ${name@Q} is none of: units fuzz lab e2e fleet bench demo" >&2; exit 2 ;; esac
 done
 need_packages "${BUILD_PACKAGES[@]}" "${LAB_PACKAGES[@]}" || exit 1
 need_rust || exit 1
@@ -81,6 +81,9 @@ harness_args=(--quiet)
 if wants units; then
     run_binaries all-units house docs
     suite "examples in the documentation" harness cargo test --quiet --workspace --all-features --doc
+fi
+if wants fuzz; then
+    suite "fuzz targets, 20 s each" one tests/fuzz.sh 20
 fi
 if wants lab; then
     run_binaries lab

@@ -10,6 +10,7 @@ use carillon_schemas::{AccountId, Generation};
 
 use crate::event::AgentEvent;
 use crate::running::RunningConfig;
+use crate::trace::Traced;
 use crate::view::{AgentView, CallView, FeaturesView};
 
 /// Run this configuration from now on. Calls that stand are not touched. When it is refused, nothing changed.
@@ -50,6 +51,14 @@ pub enum ApplyError {
     /// The agent is about to leave.
     #[error("the agent is shutting down and takes no configuration")]
     ShuttingDown,
+}
+
+/// The last messages on the wire, oldest first.
+#[derive(Message, Clone, Debug)]
+#[rtype(result = "Vec<Traced>")]
+pub struct QueryTrace {
+    /// Of this account only.
+    pub account: Option<AccountId>,
 }
 
 /// Call someone.

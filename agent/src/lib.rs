@@ -22,6 +22,7 @@ pub mod standalone;
 pub mod state_folder;
 pub mod status;
 pub mod supervision;
+pub mod trace;
 pub mod transport;
 pub mod vault;
 pub mod view;

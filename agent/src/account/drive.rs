@@ -9,6 +9,7 @@ use carillon_sip::{
 use super::listening::open_flow;
 use super::{Account, Flow, Leaving, now};
 use crate::event::AgentEvent;
+use crate::trace::Way;
 use crate::transport::{Datagram, FlowError, resolve};
 
 /// A datagram on a flow, or its end.
@@ -88,6 +89,13 @@ impl Account {
         let Some(flow) = self.flow.as_ref().filter(|flow| flow.id == id) else {
             return;
         };
+        let way = Way {
+            sent: true,
+            transport: Transport::Udp,
+            local: flow.udp.advertised(),
+            remote: to,
+        };
+        self.trace.note(self.account.id(), way, bytes);
         if let Err(error) = flow.udp.send(to, bytes) {
             self.flow_broke(id, &error, ctx);
         }
@@ -166,6 +174,15 @@ impl StreamHandler<Arrived> for Account {
     fn handle(&mut self, arrived: Arrived, ctx: &mut Context<Self>) {
         match arrived.what {
             Ok(datagram) => {
+                if let Some(flow) = self.flow.as_ref().filter(|flow| flow.id == arrived.flow) {
+                    let way = Way {
+                        sent: false,
+                        transport: Transport::Udp,
+                        local: flow.udp.advertised(),
+                        remote: datagram.from,
+                    };
+                    self.trace.note(self.account.id(), way, &datagram.bytes);
+                }
                 self.endpoint
                     .receive(now(), arrived.flow, datagram.from, &datagram.bytes)
             }

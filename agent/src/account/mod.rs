@@ -37,6 +37,7 @@ use carillon_sip::{CallId, Endpoint, EndpointConfig, FlowId};
 use crate::agent::Agent;
 use crate::call::CallSettings;
 use crate::running::RunningAccount;
+use crate::trace::Trace;
 use crate::transport::UdpFlow;
 
 pub(crate) use features::{Kind, Switches, is_emergency};
@@ -73,6 +74,7 @@ pub(crate) struct AccountSeed {
     pub(crate) switches: Rc<RefCell<Switches>>,
     pub(crate) incarnation: u64,
     pub(crate) agent: Addr<Agent>,
+    pub(crate) trace: Trace,
 }
 
 /// The actor of one account.
@@ -85,6 +87,7 @@ pub(crate) struct Account {
     last_port: Rc<Cell<Option<u16>>>,
     incarnation: u64,
     agent: Addr<Agent>,
+    trace: Trace,
     flow: Option<Flow>,
     flow_trouble: Option<String>,
     wake: Option<(Instant, SpawnHandle)>,
@@ -133,6 +136,7 @@ impl Account {
             last_port: seed.last_port,
             incarnation: seed.incarnation,
             agent: seed.agent,
+            trace: seed.trace,
             flow: None,
             flow_trouble: None,
             wake: None,

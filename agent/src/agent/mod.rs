@@ -13,6 +13,7 @@ mod moves;
 mod seat;
 mod service;
 mod system;
+mod trace;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -31,6 +32,7 @@ use crate::account::{Account, Switches};
 use crate::call::CallSettings;
 use crate::running::RunningConfig;
 use crate::supervision::Roster;
+use crate::trace::Trace;
 
 use books::{CallEntry, Subscriber};
 use seat::Seat;
@@ -40,6 +42,7 @@ pub struct Agent {
     instance: String,
     started: Timestamp,
     config: RunningConfig,
+    trace: Trace,
     settings: CallSettings,
     applied_at: Option<Timestamp>,
     engine: MediaEngine,
@@ -66,6 +69,7 @@ impl Agent {
             instance: instance.into(),
             started: Timestamp::of(SystemTime::now()),
             config: RunningConfig::default(),
+            trace: Trace::default(),
             settings: CallSettings::default(),
             applied_at: None,
             engine: MediaEngine::new(),

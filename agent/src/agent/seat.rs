@@ -110,6 +110,7 @@ impl Agent {
                     switches,
                     incarnation,
                     agent: ctx.address(),
+                    trace: self.trace.clone(),
                 })
             });
             match actor {

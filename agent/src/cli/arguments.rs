@@ -141,6 +141,15 @@ pub(super) enum Verb {
         #[arg(long, value_name = "ID")]
         account: Option<AccountId>,
     },
+    /// Show the last messages on the wire, without their secrets.
+    Trace {
+        /// Of this account only.
+        #[arg(long, value_name = "ID")]
+        account: Option<AccountId>,
+        /// Write them to a capture file for a network analyser.
+        #[arg(long, value_name = "FILE")]
+        pcap: Option<PathBuf>,
+    },
     /// List the sound devices.
     Devices,
 }

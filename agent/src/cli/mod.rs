@@ -13,6 +13,7 @@ mod features;
 mod print;
 mod run;
 mod show;
+mod trace;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -103,5 +104,6 @@ fn carry_out(arguments: Arguments) -> Result<(), Failure> {
             account,
         } => features::message(&state()?, target, text, account, json),
         Verb::Devices => devices::list(json),
+        Verb::Trace { account, pcap } => trace::trace(&state()?, account.as_ref(), pcap, json),
     }
 }

@@ -16,8 +16,8 @@ use super::port::{AgentPort, DeskView};
 #[cfg(feature = "panic-injection")]
 use crate::command::InjectPanic;
 use crate::command::{
-    AnswerCall, CommandError, HangupCall, HoldCall, PlaceCall, QueryStatus, RestartAccount,
-    SendDtmf, SendMessage, SwitchFeatures, TransferCall, TransferTarget,
+    AnswerCall, CommandError, HangupCall, HoldCall, PlaceCall, QueryStatus, QueryTrace,
+    RestartAccount, SendDtmf, SendMessage, SwitchFeatures, TransferCall, TransferTarget,
 };
 use crate::provisioning::{Enrol, EnrolError};
 use crate::vault::VaultKind;
@@ -45,6 +45,20 @@ pub(super) async fn answer(request: Request<Incoming>, port: &AgentPort) -> Answ
             StatusCode::OK,
             &ask(&port.query, QueryStatus).await?.accounts,
         ),
+        (&Method::GET, ["v1", "trace"]) => {
+            let account = None;
+            json(
+                StatusCode::OK,
+                &ask(&port.trace, QueryTrace { account }).await?,
+            )
+        }
+        (&Method::GET, ["v1", "trace", account]) => {
+            let account = Some(which_account(account)?);
+            json(
+                StatusCode::OK,
+                &ask(&port.trace, QueryTrace { account }).await?,
+            )
+        }
         (&Method::GET, ["v1", "calls"]) => {
             json(StatusCode::OK, &ask(&port.query, QueryStatus).await?.calls)
         }

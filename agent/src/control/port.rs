@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "panic-injection")]
 use crate::command::InjectPanic;
 use crate::command::{
-    AnswerCall, HangupCall, HoldCall, PlaceCall, QueryStatus, RestartAccount, SendDtmf,
+    AnswerCall, HangupCall, HoldCall, PlaceCall, QueryStatus, QueryTrace, RestartAccount, SendDtmf,
     SendMessage, Subscribe, SwitchFeatures, TransferCall,
 };
 use crate::provisioning::{LinkBoard, LinkView};
@@ -16,6 +16,7 @@ use crate::view::AgentView;
 #[derive(Clone)]
 pub struct AgentPort {
     pub(super) query: Recipient<QueryStatus>,
+    pub(super) trace: Recipient<QueryTrace>,
     pub(super) place: Recipient<PlaceCall>,
     pub(super) answer: Recipient<AnswerCall>,
     pub(super) hangup: Recipient<HangupCall>,
@@ -47,6 +48,7 @@ impl AgentPort {
     where
         A: Actor<Context = Context<A>>
             + Handler<QueryStatus>
+            + Handler<QueryTrace>
             + Handler<PlaceCall>
             + Handler<AnswerCall>
             + Handler<HangupCall>
@@ -61,6 +63,7 @@ impl AgentPort {
     {
         Self {
             query: agent.clone().recipient(),
+            trace: agent.clone().recipient(),
             place: agent.clone().recipient(),
             answer: agent.clone().recipient(),
             hangup: agent.clone().recipient(),

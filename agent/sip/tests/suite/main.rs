@@ -29,6 +29,7 @@ mod rfc4475_invalid;
 mod rfc4475_semantics;
 mod rfc4475_valid;
 mod rfc5118;
+mod scrubbing;
 mod storm;
 mod strangers;
 mod timers;

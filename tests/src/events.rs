@@ -58,6 +58,28 @@ impl Events {
         }
     }
 
+    /// The facts of the next event of this name that `fits`.
+    ///
+    /// # Errors
+    /// [`Fault::System`] when none comes within `limit`, or the agent is gone.
+    pub fn wait_data(
+        &mut self,
+        name: &str,
+        limit: Duration,
+        fits: impl Fn(&Value) -> bool,
+    ) -> Outcome<Value> {
+        let end = Instant::now() + limit;
+        loop {
+            self.wait(name, end.saturating_duration_since(Instant::now()))?;
+            let line = self.line(Duration::from_secs(5))?;
+            let data = line.trim().strip_prefix("data: ").unwrap_or_default();
+            let data: Value = serde_json::from_str(data).unwrap_or_default();
+            if fits(&data) {
+                return Ok(data);
+            }
+        }
+    }
+
     fn line(&mut self, limit: Duration) -> Outcome<String> {
         let fault = |e| Fault::system("read the agent's events".to_owned(), e);
         self.stream

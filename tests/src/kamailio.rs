@@ -45,11 +45,19 @@ impl Kamailio {
     /// # Errors
     /// [`Fault::Missing`] without the Debian packages, [`Fault::TooLate`] when it does not come up.
     pub fn start(users: &[(&str, &str)]) -> Outcome<Self> {
+        Self::start_as("deploy/demo/kamailio.cfg", users)
+    }
+
+    /// The same from another file of the repository, as `tests/kamailio/presence.cfg`.
+    ///
+    /// # Errors
+    /// As [`Kamailio::start`].
+    pub fn start_as(file: &str, users: &[(&str, &str)]) -> Outcome<Self> {
         let folder = TempDir::with_prefix("carillon-kamailio-")
             .map_err(|e| Fault::system("make a folder for Kamailio", e))?;
         let port = ports::free()?;
         let demo = binaries::workspace().join("deploy/demo");
-        let template = read(&demo.join("kamailio.cfg"))?;
+        let template = read(&binaries::workspace().join(file))?;
         let config = template
             .replace("@SIP_PORT@", &port.to_string())
             .replace("@MODULES@", &modules()?.to_string_lossy())

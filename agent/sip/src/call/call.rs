@@ -168,7 +168,7 @@ impl Call {
             State::Setup => self.give_up(core, now, 603, cause),
             State::Established => {
                 self.say_bye(core, now);
-                self.finish(core, cause);
+                self.finish(core, now, cause);
             }
             State::Ended => {}
         }
@@ -183,7 +183,7 @@ impl Call {
         };
         self.bye_reason = Some(Reason::sip(status, why));
         self.say_bye(core, now);
-        self.finish(core, cause);
+        self.finish(core, now, cause);
     }
 
     /// Ends a call that was not answered: CANCEL by the caller, a final status by the callee.
@@ -196,7 +196,7 @@ impl Call {
             }
             Side::Callee(callee) => callee.refuse(core, now, status),
         }
-        self.finish(core, cause);
+        self.finish(core, now, cause);
     }
 
     pub(super) fn say_bye(&mut self, core: &mut Core, now: Instant) {
@@ -230,12 +230,15 @@ impl Call {
     }
 
     /// Tells the owner that the call is over, once.
-    pub(super) fn finish(&mut self, core: &mut Core, cause: EndCause) {
+    pub(super) fn finish(&mut self, core: &mut Core, now: Instant, cause: EndCause) {
         if self.is_ended() {
             return;
         }
         self.state = State::Ended;
         self.timer = SessionTimer::default();
+        if let Some(change) = self.changes.drop_invite() {
+            core.cancel(now, change);
+        }
         self.changes = Changes::default();
         self.referral = None;
         self.end_transfer(core);

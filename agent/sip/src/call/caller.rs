@@ -176,6 +176,7 @@ impl Call {
                     self.peer_reason = Reason::of(&response.headers);
                     self.finish(
                         core,
+                        now,
                         EndCause::Rejected {
                             status: response.status,
                             reason,
@@ -190,7 +191,7 @@ impl Call {
                 if self.state == State::Setup {
                     match self.next_target() {
                         Some(target) => self.invite(core, now, target),
-                        None => self.finish(core, EndCause::Failed { why }),
+                        None => self.finish(core, now, EndCause::Failed { why }),
                     }
                 }
             }
@@ -298,7 +299,7 @@ impl Call {
         let invite = caller.invite;
         let Some(mut leg) = caller.answering_leg(response, essentials) else {
             let why = "the answer has a Record-Route that cannot be followed".to_owned();
-            return self.finish(core, EndCause::Failed { why });
+            return self.finish(core, now, EndCause::Failed { why });
         };
         self.acknowledge(core, now, &leg.dialog, invite, essentials);
         if self.state != State::Setup {

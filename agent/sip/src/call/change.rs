@@ -50,6 +50,11 @@ impl Changes {
             .is_some_and(|own| own.invite || own.offered)
     }
 
+    /// A re-INVITE without its final response, which nobody will wait for once the call is over.
+    pub(super) fn drop_invite(&mut self) -> Option<RequestId> {
+        self.under_way.take_if(|own| own.invite).map(|own| own.id)
+    }
+
     pub(super) fn wants_hold(&self) -> bool {
         self.hold
     }

@@ -93,7 +93,7 @@ impl Call {
                 };
                 self.give_up(core, now, 487, cause);
             }
-            State::Established | State::Ended => self.finish(core, EndCause::RemoteHangup),
+            State::Established | State::Ended => self.finish(core, now, EndCause::RemoteHangup),
         }
     }
 

@@ -69,3 +69,9 @@ proptest! {
         targets::endpoint::run(&data);
     }
 }
+
+/// A re-INVITE that got a 183 and was never answered outlived its call.
+#[test]
+fn found_a_change_that_outlived_its_call() {
+    targets::endpoint::run(&[255, 128, 12, 85, 85, 85, 85, 85, 85, 0, 0, 0, 38, 0]);
+}

@@ -74,7 +74,7 @@ fn desks_watch_publish_and_write_at_kamailio() {
     let mut events = Events::of(&first.state()).unwrap();
     first.wait_account("main", "registered", SOON).unwrap();
     second.wait_account("main", "registered", SOON).unwrap();
-    section.note("both registered with SHA-256".to_owned());
+    section.note("both registered with SHA-256");
 
     let mut pbx = Pbx::new(port);
     let waiting = "Messages-Waiting: yes\r\nMessage-Account: sip:1001@127.0.0.1\r\nVoice-Message: 2/1 (0/0)\r\n";
@@ -99,7 +99,7 @@ fn desks_watch_publish_and_write_at_kamailio() {
     events
         .wait_data("lamp_changed", SOON, |data| data["state"] == "busy")
         .unwrap();
-    section.note("the lamp rang and was busy".to_owned());
+    section.note("the lamp rang and was busy");
 
     for (from, to, text) in [
         (&second, "1001", "from the second"),
@@ -120,7 +120,7 @@ fn desks_watch_publish_and_write_at_kamailio() {
         ear.wait_data("text_received", SOON, |data| data["text"] == text)
             .unwrap();
     }
-    section.note("short messages went both ways".to_owned());
+    section.note("short messages went both ways");
 
     second.cli(&["dnd", "on"]).unwrap().success().unwrap();
     first.dial("1002").unwrap();
@@ -128,5 +128,5 @@ fn desks_watch_publish_and_write_at_kamailio() {
         .wait_data("call_ended", SOON, |data| data["cause"] == "busy")
         .unwrap();
     second.cli(&["dnd", "off"]).unwrap().success().unwrap();
-    section.note("do not disturb kept a call away".to_owned());
+    section.note("do not disturb kept a call away");
 }

@@ -75,6 +75,7 @@ fn provisioning_service(folder: &StateFolder, agent_file: PathBuf, board: &LinkB
             agent_file: agent_file.clone(),
             board: board.clone(),
             apply: agent.clone().recipient(),
+            hints: Some(agent.clone().recipient()),
             events: agent.recipient(),
             patience: Patience::default(),
         })

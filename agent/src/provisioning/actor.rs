@@ -21,7 +21,7 @@ use super::good;
 use super::http::Patience;
 use super::identity::Identity;
 use super::verify::Verified;
-use crate::command::{Applied, ApplyConfig, ApplyError};
+use crate::command::{Applied, ApplyConfig, ApplyError, Subscribe};
 use crate::event::AgentEvent;
 use crate::standalone::{self, AgentFile, Touched, Watcher, merge};
 use crate::state_folder::StateFolder;
@@ -45,6 +45,8 @@ pub struct Setup {
     pub apply: Recipient<ApplyConfig>,
     /// Who is told what happened.
     pub events: Recipient<AgentEvent>,
+    /// Who passes hints on that there is news (`check-sync`); `None` where nobody does.
+    pub hints: Option<Recipient<Subscribe>>,
     /// How long the server may take.
     pub patience: Patience,
 }
@@ -59,6 +61,9 @@ pub struct Provisioning {
     watcher: Option<Watcher>,
     settling: Option<SpawnHandle>,
     pub(super) freshness_timer: Option<SpawnHandle>,
+    /// The turn that waits for its time.
+    pub(super) next_turn: Option<SpawnHandle>,
+    pub(super) hinted: Option<std::time::Instant>,
     /// Rises with each identity: what was begun for an earlier one no longer counts.
     pub(super) era: u64,
     applying: bool,
@@ -98,6 +103,8 @@ impl Provisioning {
             watcher: None,
             settling: None,
             freshness_timer: None,
+            next_turn: None,
+            hinted: None,
             era: 0,
             applying: false,
             local_changed: false,
@@ -427,6 +434,9 @@ impl Actor for Provisioning {
     fn started(&mut self, ctx: &mut Self::Context) {
         let own = ctx.address().downgrade().recipient();
         self.setup.board.change(|state| state.enrol = Some(own));
+        if let Some(hints) = &self.setup.hints {
+            hints.do_send(Subscribe(ctx.address().recipient()));
+        }
         match Watcher::start(&self.setup.agent_file, ctx.address().recipient()) {
             Ok(watcher) => self.watcher = Some(watcher),
             Err(error) => self.warn(error.to_string()),

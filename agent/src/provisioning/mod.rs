@@ -13,6 +13,7 @@ pub mod clock;
 mod desk;
 pub mod enrol;
 pub mod good;
+mod hint;
 mod host;
 pub mod http;
 mod http_date;

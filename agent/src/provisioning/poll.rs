@@ -43,11 +43,13 @@ impl Provisioning {
     /// Begins a turn after a while.
     pub(super) fn poll_after(&mut self, wait: Duration, ctx: &mut Context<Self>) {
         let era = self.era;
-        ctx.run_later(wait, move |act, ctx| {
+        let turn = ctx.run_later(wait, move |act, ctx| {
             if act.era == era {
+                act.next_turn = None;
                 act.poll(ctx);
             }
         });
+        self.next_turn = Some(turn);
     }
 
     fn polled(&mut self, result: Result<Poll, RequestError>, hasty: bool, ctx: &mut Context<Self>) {

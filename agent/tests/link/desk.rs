@@ -153,6 +153,7 @@ impl Desk {
             agent_file: folder.place("agent.yaml"),
             board: board.clone(),
             apply: agent.clone().recipient(),
+            hints: None,
             events: agent.recipient(),
             patience: PATIENCE,
         })

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use actix::{Actor as _, Addr};
 use carillon_agent::agent::{Agent, Service};
+use carillon_agent::event::AgentEvent;
 use carillon_agent::provisioning::{self, LinkBoard, Provisioning};
 use carillon_agent::state_folder::StateFolder;
 use carillon_agent::status::reporter::Boot;
@@ -24,6 +25,7 @@ fn agent(folder: &StateFolder) -> Addr<Agent> {
             agent_file: link_folder.place("agent.yaml"),
             board: link_board.clone(),
             apply: agent.clone().recipient(),
+            hints: Some(agent.clone().recipient()),
             events: agent.recipient(),
             patience: PATIENCE,
         })
@@ -121,5 +123,32 @@ fn a_server_that_never_has_enough_is_not_flooded() {
         assert!(reports <= 8, "{reports} reports");
         let polls = server.requests("/v1/desk/config").len();
         assert!(polls <= 8, "{polls} polls");
+    });
+}
+
+/// A hint ends the wait after a failure, once; a second one right after it changes nothing.
+#[test]
+fn check_sync_asks_the_server_at_once_and_no_more_often() {
+    in_system(async {
+        let fleet = Fleet::new();
+        let served = fleet.clone();
+        let server = Server::start(move |request| match request.path.as_str() {
+            "/v1/enrol" => enrolled(request, &served, &Mutex::default()),
+            "/v1/desk/status" => Reply::json("{}"),
+            _ => Reply::problem(503, "busy").with("retry-after", "600".to_owned()),
+        });
+        let (_temporary, folder) = state();
+        enrol_with(&folder, &ticket(&server, &fleet)).await.unwrap();
+        let agent = agent(&folder);
+        let polls = || server.requests("/v1/desk/config").len();
+        until("the first poll", || polls() == 1).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        for _ in 0..3 {
+            agent.send(AgentEvent::CheckSync).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+        until("the poll that was hinted at", || polls() >= 2).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!(polls(), 2);
     });
 }

@@ -16,10 +16,10 @@ pub const MAX_NUMBER: usize = 256;
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct Features {
-    /// Whether another call rings while one stands [true]; else it is busy.
+    /// Whether another call rings while one stands (true); else it is busy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call_waiting: Option<bool>,
-    /// Whether no call rings at all [false]; emergency call-backs do.
+    /// Whether no call rings at all (false); emergency call-backs do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub do_not_disturb: Option<bool>,
     /// Where calls go instead.
@@ -28,13 +28,13 @@ pub struct Features {
     /// Who may be answered without a hand, when their call asks for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auto_answer: Option<AutoAnswer>,
-    /// Whether callers that hide who they are are turned away (RFC 5079) [false].
+    /// Whether callers that hide who they are are turned away (RFC 5079) (false).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reject_anonymous: Option<bool>,
-    /// Whether calls go out without a name or number (RFC 3323) [false]. Emergency calls never do.
+    /// Whether calls go out without a name or number (RFC 3323) (false). Emergency calls never do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hide_caller_id: Option<bool>,
-    /// How keys travel [rtp].
+    /// How keys travel (rtp).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dtmf: Option<DtmfWay>,
     /// Rules that what is dialled passes, the first that fits counts.
@@ -43,7 +43,7 @@ pub struct Features {
     /// Numbers that no rule and no limit stops.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub emergency: Option<Emergency>,
-    /// Whether the account watches its mailbox [true].
+    /// Whether the account watches its mailbox (true).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message_waiting: Option<bool>,
     /// The mailbox to watch, where it is not the account's own address.
@@ -52,7 +52,7 @@ pub struct Features {
     /// Lines whose lamps are shown: numbers in the account's domain, or addresses.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lamps: Vec<String>,
-    /// Whether others may see that somebody is here and talks [false].
+    /// Whether others may see that somebody is here and talks (false).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub publish_presence: Option<bool>,
 }
@@ -70,7 +70,7 @@ pub struct Forward {
     /// A call that nobody answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_answer: Option<String>,
-    /// Seconds of ringing until then, 5 to 120 [20].
+    /// Seconds of ringing until then, 5 to 120 (20).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_answer_after: Option<u16>,
 }
@@ -107,7 +107,7 @@ pub enum DtmfWay {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 pub struct Emergency {
-    /// The numbers as they are dialled [112, 911]. They go out as they are.
+    /// The numbers as they are dialled (112, 911). They go out as they are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub numbers: Vec<String>,
     /// Where the desk stands; goes with the call (RFC 6442).

@@ -21,6 +21,7 @@ mod multipart;
 mod negotiation;
 mod network;
 mod oracle;
+mod publishing;
 mod redirects;
 mod registering;
 mod registrar;

@@ -7,9 +7,11 @@ use std::borrow::Cow;
 use std::fmt;
 
 /// Parameters in the order they came. A value is kept as written, quotes included.
+///
+/// One text holds them all, `a;b=c`, read again when somebody asks: most parameters of most messages are never asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Params {
-    list: Vec<(String, Option<String>)>,
+    text: String,
 }
 
 impl Params {
@@ -24,14 +26,18 @@ impl Params {
     /// # Errors
     /// A name that is empty or holds characters no parameter may hold, an unclosed quote, or too many parameters.
     pub fn parse(text: &str) -> Result<Self, SyntaxError> {
-        let mut list = Vec::new();
+        let mut params = Self {
+            text: String::with_capacity(text.len()),
+        };
+        let mut count = 0;
         for part in scan::split(text, b';') {
             if part.is_empty() {
                 continue;
             }
-            if list.len() >= MAX_PARAMS {
+            if count >= MAX_PARAMS {
                 return Err(SyntaxError::new("too many parameters"));
             }
+            count += 1;
             let (name, value) = match part.split_once('=') {
                 Some((name, value)) => (name.trim_end(), Some(value.trim_start())),
                 None => (part, None),
@@ -44,26 +50,24 @@ impl Params {
             if let Some(value) = value {
                 check_value(value)?;
             }
-            list.push((name.to_owned(), value.map(str::to_owned)));
+            params.push(name, value);
         }
-        Ok(Self { list })
+        Ok(params)
     }
 
     /// Whether the parameter is there, with or without a value.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
-        self.list
-            .iter()
+        self.iter()
             .any(|(known, _)| known.eq_ignore_ascii_case(name))
     }
 
     /// The value as written; `Some("")` for a parameter without one.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.list
-            .iter()
+        self.iter()
             .find(|(known, _)| known.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_deref().unwrap_or(""))
+            .map(|(_, value)| value.unwrap_or(""))
     }
 
     /// The value without its quotes.
@@ -74,46 +78,63 @@ impl Params {
 
     /// Sets a parameter, in place when it is there already.
     pub fn set(&mut self, name: &str, value: Option<&str>) {
-        let value = value.map(str::to_owned);
-        match self
-            .list
-            .iter_mut()
-            .find(|(known, _)| known.eq_ignore_ascii_case(name))
-        {
-            Some(entry) => entry.1 = value,
-            None => self.list.push((name.to_owned(), value)),
+        if !self.has(name) {
+            return self.push(name, value);
         }
+        let mut changed = Self::new();
+        let mut set = false;
+        for (known, old) in self.iter() {
+            let this = !set && known.eq_ignore_ascii_case(name);
+            set |= this;
+            changed.push(known, if this { value } else { old });
+        }
+        *self = changed;
     }
 
     /// Takes a parameter out.
     pub fn remove(&mut self, name: &str) {
-        self.list
-            .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        let mut left = Self::new();
+        for (known, value) in self.iter() {
+            if !known.eq_ignore_ascii_case(name) {
+                left.push(known, value);
+            }
+        }
+        *self = left;
     }
 
     /// Name and value in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
-        self.list
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_deref()))
+        let parts = scan::split(&self.text, b';').filter(|part| !part.is_empty());
+        parts.map(|part| match part.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (part, None),
+        })
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        self.text.is_empty()
+    }
+
+    fn push(&mut self, name: &str, value: Option<&str>) {
+        if !self.text.is_empty() {
+            self.text.push(';');
+        }
+        self.text.push_str(name);
+        if let Some(value) = value {
+            self.text.push('=');
+            self.text.push_str(value);
+        }
     }
 }
 
 impl fmt::Display for Params {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (name, value) in &self.list {
-            match value {
-                Some(value) => write!(out, ";{name}={value}")?,
-                None => write!(out, ";{name}")?,
-            }
+        if self.text.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        write!(out, ";{}", self.text)
     }
 }
 

@@ -171,6 +171,14 @@ impl Baresip {
             .map(drop)
     }
 
+    /// Asks the far side of the current call to call somebody else (REFER).
+    ///
+    /// # Errors
+    /// [`Fault::Refused`] when there is no call.
+    pub fn transfer(&mut self, uri: &str) -> Outcome<()> {
+        self.command("transfer", uri).map(drop)
+    }
+
     /// Sends DTMF digits in the call (RFC 4733).
     ///
     /// # Errors

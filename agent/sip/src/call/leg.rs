@@ -7,6 +7,9 @@ use crate::message::{HeaderName, Headers};
 use crate::offer::{MediaSession, NegotiatedMedia, Refusal};
 use crate::sdp::{Direction, SessionDescription};
 
+/// Reliable provisional responses confirmed in one dialog: each costs a request.
+pub const MAX_RELIABLE: u8 = 64;
+
 pub(super) struct Leg {
     pub(super) dialog: Dialog,
     /// Offer and answer of this dialog; of a callee not before its owner gave media.
@@ -16,8 +19,9 @@ pub(super) struct Leg {
     preview: Option<Preview>,
     /// Whether the answer named several codecs, so that a second offer must settle one.
     pub(super) unsettled: bool,
-    /// RSeq of the last reliable provisional response taken.
+    /// RSeq of the last reliable provisional response taken, and how many were.
     rseq: Option<u32>,
+    confirmed: u8,
     /// Whether the peer takes UPDATE.
     pub(super) takes_update: bool,
     /// Whether the peer is the focus of a conference (RFC 4579).
@@ -39,6 +43,7 @@ impl Leg {
             preview: None,
             unsettled: false,
             rseq: None,
+            confirmed: 0,
             takes_update: false,
             is_focus: false,
         }
@@ -160,11 +165,13 @@ impl Leg {
 
     /// Whether a reliable provisional response is the next in order; notes it then (RFC 3262 §4).
     pub(super) fn take_rseq(&mut self, rseq: u32) -> bool {
-        let next = self
+        let in_order = self
             .rseq
             .is_none_or(|last| last.checked_add(1) == Some(rseq));
+        let next = in_order && self.confirmed < MAX_RELIABLE;
         if next {
             self.rseq = Some(rseq);
+            self.confirmed += 1;
         }
         next
     }

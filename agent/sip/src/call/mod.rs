@@ -27,6 +27,7 @@ mod within;
 
 pub use caller::MAX_FORKS;
 pub use cause::{CallError, Change, EndCause, TransferOutcome};
+pub use leg::MAX_RELIABLE;
 pub use reason::Reason;
 pub use redirect::MAX_TARGETS;
 pub use replaces::Replaces;

@@ -11,6 +11,8 @@ const LEAST_FOLLOWED: u64 = 10;
 /// The longest interval written, in seconds.
 const MAX_SE: u64 = 86_400;
 
+/// How often one session's interval is raised: several proxies may ask for more, one after the other.
+const MAX_RAISES: u8 = 4;
 /// With less than this left, a refused refresh is not tried again.
 const SHORTEST_WAIT: Duration = Duration::from_secs(8);
 
@@ -20,6 +22,7 @@ pub(super) struct SessionTimer {
     running: Option<Running>,
     /// The highest Min-SE a peer asked for.
     floor: Option<u64>,
+    raises: u8,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -76,7 +79,8 @@ impl SessionTimer {
         else {
             return false;
         };
-        let raised = self.floor.is_none_or(|known| floor > known);
+        let raised = self.floor.is_none_or(|known| floor > known) && self.raises < MAX_RAISES;
+        self.raises += u8::from(raised);
         self.floor = Some(self.floor.unwrap_or(0).max(floor));
         raised
     }

@@ -124,6 +124,37 @@ fn reliable_responses_are_confirmed_once_each_and_in_order() {
 }
 
 #[test]
+fn reliable_responses_that_are_confirmed_are_bounded() {
+    let mut network = calling(&[(
+        180,
+        "a",
+        &[(RELIABLE, "100rel"), (HeaderName::RSeq, "1")],
+        "",
+    )]);
+    let invite = network
+        .trace
+        .iter()
+        .find(|(.., bytes)| bytes.starts_with(b"INVITE"))
+        .map(|(.., bytes)| bytes.clone())
+        .unwrap();
+    let Ok(Message::Request(invite)) = Message::parse(&invite) else {
+        panic!()
+    };
+    for rseq in 2..200 {
+        let mut response = Response::to(&invite, 180, Some("a"));
+        response.headers.push(RELIABLE, "100rel");
+        response.headers.push(HeaderName::RSeq, rseq.to_string());
+        let (from, to) = (PEER.parse().unwrap(), BOB_ADDRESS.parse().unwrap());
+        network.inject(from, to, &response.to_bytes());
+    }
+    let pracks = requests(&mut network)
+        .iter()
+        .filter(|request| request.method == Method::Prack)
+        .count();
+    assert_eq!(pracks, usize::from(carillon_sip::call::MAX_RELIABLE));
+}
+
+#[test]
 fn each_fork_answers_for_itself() {
     const OTHER: &str = "v=0\r\no=- 6 1 IN IP4 10.0.0.60\r\ns=-\r\nc=IN IP4 10.0.0.60\r\nt=0 0\r\nm=audio 7600 RTP/AVP 0\r\n";
     let mut network = calling(&[

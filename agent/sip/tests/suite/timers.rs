@@ -243,6 +243,25 @@ fn a_peer_that_only_says_422_is_given_up() {
 }
 
 #[test]
+fn an_interval_that_is_raised_for_ever_is_given_up() {
+    let mut network = against(|request| {
+        let number = request.essentials().unwrap().cseq.number;
+        let mut response = Response::to(request, 422, Some("proxy"));
+        let floor = (2000 + number).to_string();
+        response.headers.push(HeaderName::MinSe, floor);
+        response
+    });
+    let invites = network
+        .lines(BOB_ADDRESS.parse().unwrap(), PEER.parse().unwrap())
+        .iter()
+        .filter(|line| line.starts_with("INVITE"))
+        .count();
+    assert_eq!(invites, 5, "the call, raised four times");
+    assert!(network.run_until_quiet(minutes(2)));
+    network.assert_empty();
+}
+
+#[test]
 fn without_update_the_session_is_refreshed_by_the_same_offer() {
     let mut network = against(|request| accepted(request, "100;refresher=uac"));
     network.run_for(Duration::from_secs(120));

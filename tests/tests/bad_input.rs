@@ -69,7 +69,7 @@ fn a_fleet_file_with_a_slip_changes_nothing_and_says_where() {
     let slips = [
         (
             "desks:\n  - nmae: other\n".to_owned(),
-            vec!["`name`", "line 2"],
+            vec!["unknown key desks[0].nmae", "\"name\"", "line 2"],
         ),
         (
             "desks:\n  - name: other\n    name: again\n".to_owned(),
@@ -81,7 +81,7 @@ fn a_fleet_file_with_a_slip_changes_nothing_and_says_where() {
         ),
         (
             account("adress: sip:x@example.org"),
-            vec!["`address`", "line"],
+            vec!["unknown key", "adress", "\"address\"", "line 5"],
         ),
         (
             account("address: sip:x@example.org\n        lable: x"),

@@ -2,6 +2,7 @@
 //!
 //! Owns the floors on disk and in memory, and lets them fall together when the root takes a director key away.
 
+use std::mem::Discriminant;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -36,6 +37,8 @@ pub(super) struct Desk {
     pub(super) refused: Option<RefusedTag>,
     /// The last poll was answered. Until then the server is asked not to wait: an answer tells that it is there.
     pub(super) in_contact: bool,
+    /// What the polls since the last good answer met in the server's place.
+    pub(super) stranger: Option<Stranger>,
     pub(super) failures: Backoff,
     pub(super) refusals: Backoff,
     pub(super) hasty_answers: Backoff,
@@ -50,6 +53,14 @@ pub(super) struct Desk {
 pub(super) struct RefusedTag {
     pub(super) etag: String,
     pub(super) until: Instant,
+}
+
+/// Something that answers in the server's place.
+pub(super) struct Stranger {
+    /// Of what kind its answer is.
+    pub(super) kind: Discriminant<LinkError>,
+    /// What was said of it.
+    pub(super) reason: String,
 }
 
 /// Why a desk that is enrolled cannot work.
@@ -95,6 +106,7 @@ impl Desk {
             running: loaded.config,
             refused: None,
             in_contact: false,
+            stranger: None,
             failures: Backoff::default(),
             refusals: Backoff::default(),
             hasty_answers: Backoff::default(),

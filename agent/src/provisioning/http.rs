@@ -155,6 +155,16 @@ impl LinkError {
         }
     }
 
+    /// Whether something answered, in good health by its own word, and not as a Carillon server does: a sign-in page, a
+    /// proxy, a flood. A gateway's word that the server behind it is down (5xx) is none of it.
+    pub fn is_strange(&self) -> bool {
+        match self {
+            Self::NotCarillon { status, .. } => *status < 500,
+            Self::TooLarge { .. } | Self::Redirected { .. } => true,
+            _ => false,
+        }
+    }
+
     /// The server's problem, when it stated one.
     pub fn problem(&self) -> Option<&Problem> {
         match self {
@@ -314,7 +324,11 @@ impl Http {
             None => LinkError::NotCarillon {
                 url: self.base.clone(),
                 status,
-                found: kind.unwrap_or_else(|| "no content type".into()),
+                found: format!(
+                    "{} ({} bytes)",
+                    kind.as_deref().unwrap_or("no content type"),
+                    body.len()
+                ),
                 retry_after,
             },
         }

@@ -12,7 +12,7 @@ use carillon_schemas::identifier::hex;
 use carillon_schemas::status::{StatusAnswer, StatusReport};
 use carillon_schemas::{DeskId, Envelope, Timestamp};
 use reqwest::RequestBuilder;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, IF_NONE_MATCH};
+use reqwest::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, IF_NONE_MATCH};
 
 use super::clock::Clock;
 use super::http::{Answer, Http, LinkError, MAX_ANSWER_BYTES};
@@ -98,17 +98,28 @@ impl Link {
         self.http.base()
     }
 
-    /// Asks for news over `tag`, for which the server may wait.
+    /// Asks for news over `tag`, for which the server may wait. `last` lets go of the connection afterwards: what answers
+    /// on it may not be what a new one leads to.
     ///
     /// # Errors
     /// When there is no answer, or none of the API.
-    pub async fn poll(&self, tag: Option<&str>, wait: Duration) -> Result<Poll, RequestError> {
+    pub async fn poll(
+        &self,
+        tag: Option<&str>,
+        wait: Duration,
+        last: bool,
+    ) -> Result<Poll, RequestError> {
         let answer = self
             .asked(MAX_CONFIG_BYTES, wait, || {
                 let request = self
                     .http
                     .waiting_get("/v1/desk/config")
                     .header("prefer", format!("wait={}", wait.as_secs()));
+                let request = if last {
+                    request.header(CONNECTION, "close")
+                } else {
+                    request
+                };
                 match tag {
                     Some(tag) => request.header(IF_NONE_MATCH, tag),
                     None => request,

@@ -6,12 +6,16 @@
 use std::time::{Duration, Instant};
 
 use actix::{ActorFutureExt as _, AsyncContext as _, Context, WrapFuture as _};
+use carillon_schemas::config::MAX_CONFIG_BYTES;
+use carillon_schemas::status::Refusal;
 use carillon_schemas::trust::Freshness;
 
 use super::actor::{Candidate, Provisioning};
-use super::desk::newer_roots;
+use super::desk::{Stranger, newer_roots};
+use super::http::LinkError;
 use super::link::{News, Poll, RequestError};
 use super::trust::Trust;
+use crate::event::AgentEvent;
 
 /// An answer with nothing new that comes sooner than this was not waited for.
 const HASTY: Duration = Duration::from_secs(4);
@@ -31,7 +35,8 @@ impl Provisioning {
         let Some(desk) = &self.desk else { return };
         let (link, tag, wait) = (desk.link.clone(), desk.tag(), desk.wait(self.poll_wait));
         let (era, begun) = (self.era, Instant::now());
-        let asked = async move { link.poll(tag.as_deref(), wait).await };
+        let last = desk.stranger.is_some();
+        let asked = async move { link.poll(tag.as_deref(), wait, last).await };
         ctx.spawn(asked.into_actor(self).map(move |result, act, ctx| {
             if act.era == era {
                 let hasty = begun.elapsed() < HASTY.min(wait);
@@ -58,6 +63,7 @@ impl Provisioning {
         match result {
             Ok(poll) => {
                 desk.failures.reset();
+                self.strangers_gone();
                 let turn = Turn {
                     poll,
                     hasty,
@@ -67,6 +73,11 @@ impl Provisioning {
             }
             Err(error) => {
                 let wait = desk.failures.next(error.retry_after());
+                if let RequestError::Link(error) = &error
+                    && error.is_strange()
+                {
+                    self.met_stranger(error);
+                }
                 let trouble = super::actor::bounded(error.to_string());
                 tracing::warn!(
                     wait = wait.as_secs_f32(),
@@ -78,6 +89,54 @@ impl Provisioning {
                 self.poll_after(wait, ctx);
             }
         }
+    }
+
+    /// What came in a configuration's place is refused and told, once for each kind: its size may differ every time.
+    fn met_stranger(&mut self, error: &LinkError) {
+        let Some(desk) = &mut self.desk else { return };
+        let kind = std::mem::discriminant(error);
+        if desk.stranger.as_ref().is_some_and(|s| s.kind == kind) {
+            return;
+        }
+        let reason = super::actor::bounded(format!(
+            "{error} (expected was a signed configuration of at most {MAX_CONFIG_BYTES} bytes). Perhaps a sign-in page \
+             or a proxy stands between this desk and the server: let the desk reach {} itself, or enrol it anew with \
+             the server's right address",
+            desk.link.url()
+        ));
+        let at = desk.now();
+        desk.stranger = Some(Stranger {
+            kind,
+            reason: reason.clone(),
+        });
+        self.setup.board.change(|state| {
+            // A configuration of the server's own that was refused is graver.
+            let graver = |refused: &Refusal| refused.generation.is_some();
+            if !state.view.refused.as_ref().is_some_and(graver) {
+                state.view.refused = Some(Refusal {
+                    generation: None,
+                    reason: reason.clone(),
+                    at,
+                });
+            }
+        });
+        self.tell(AgentEvent::ConfigRefused {
+            generation: None,
+            reason,
+        });
+    }
+
+    /// The server itself answers again: what happened stays in the report, what stands does not.
+    fn strangers_gone(&mut self) {
+        let Some(stranger) = self.desk.as_mut().and_then(|desk| desk.stranger.take()) else {
+            return;
+        };
+        self.setup.board.change(|state| {
+            let refused = state.view.refused.as_ref();
+            if refused.is_some_and(|refused| refused.reason == stranger.reason) {
+                state.view.refused = None;
+            }
+        });
     }
 
     fn judge(&mut self, turn: Turn, ctx: &mut Context<Self>) {

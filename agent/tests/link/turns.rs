@@ -12,7 +12,7 @@ use carillon_schemas::envelope::PayloadType;
 
 use crate::desk::{Desk, desk_id, enrol_with, enrolled, in_system, state, ticket, until};
 use crate::forge::{Fleet, Key, envelope};
-use crate::server::{Reply, Request, Server};
+use crate::server::{Manner, Reply, Request, Server};
 
 /// A server's mind: what it hands out.
 #[derive(Clone)]
@@ -27,6 +27,8 @@ struct Mind {
     newest: u64,
     /// How far its clock is ahead of the desk's, in seconds; `Some` checks the desk token by it.
     ahead: Option<u64>,
+    /// What stands in its place: every poll gets this.
+    stranger: Option<Reply>,
 }
 
 struct Stage {
@@ -47,6 +49,7 @@ impl Stage {
             freshness_seconds: 600,
             newest: 0,
             ahead: None,
+            stranger: None,
         }));
         let keys = Arc::new(Mutex::new(None));
         let (server_mind, server_keys) = (mind.clone(), keys.clone());
@@ -89,6 +92,9 @@ fn answer(request: &Request, mind: &Mutex<Mind>, keys: &Mutex<Option<DeskKeys>>)
         "/v1/enrol" => enrolled(request, &now().fleet, keys),
         "/v1/desk/config" => {
             let first = now();
+            if let Some(stranger) = first.stranger {
+                return stranger;
+            }
             if let Some(ahead) = first.ahead {
                 let server = Timestamp(Timestamp::of(std::time::SystemTime::now()).0 + ahead);
                 let token = request
@@ -262,6 +268,66 @@ fn what_is_refused_leaves_the_last_good_running_and_is_not_fetched_again() {
         stage.publish(7, "new");
         stage.runs(&desk, 7, "new").await;
         until("the refusal is over", || desk.view().refused.is_none()).await;
+    });
+}
+
+#[test]
+fn what_answers_in_the_servers_place_is_refused_and_told_once() {
+    in_system(async {
+        let stage = Stage::set().await;
+        stage.publish(1, "good");
+        let desk = Desk::start(&stage.folder);
+        stage.runs(&desk, 1, "good").await;
+        let told = || -> Vec<String> {
+            let events = desk.told.events.lock().unwrap();
+            let refused = events.iter().filter_map(|event| match event {
+                AgentEvent::ConfigRefused { generation, reason } => {
+                    assert_eq!(*generation, None);
+                    Some(reason.clone())
+                }
+                _ => None,
+            });
+            refused.collect()
+        };
+        let page = Reply::new(200, "text/html", "<html>Welcome to the hotel</html>");
+        let elsewhere = Reply::new(302, "text/html", "").with("location", "https://hotel.example/");
+        let flood = Reply::json("").manner(Manner::Flood(100 << 20));
+        for (count, (stranger, words)) in [
+            (page, ["text/html", "(33 bytes)"]),
+            (elsewhere, ["hotel.example", "not followed"]),
+            (flood, ["more than 1048576 bytes", "sign-in page"]),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            stage.think(|mind| mind.stranger = Some(stranger.clone()));
+            until("told", || told().len() > count).await;
+            let reason = told()[count].clone();
+            for word in words.into_iter().chain(["a signed configuration", "enrol"]) {
+                assert!(reason.contains(word), "{word}: {reason}");
+            }
+            assert_eq!(
+                desk.view().refused.map(|refused| refused.reason),
+                Some(reason)
+            );
+            let polls = stage.server.requests("/v1/desk/config").len();
+            until("met again", || {
+                stage.server.requests("/v1/desk/config").len() > polls
+            })
+            .await;
+            assert_eq!(told().len(), count + 1, "{:?}", told());
+            assert_eq!(desk.told.running(), (Some(1), Some("good".into())));
+            stage.think(|mind| mind.stranger = None);
+            until("gone", || desk.view().refused.is_none()).await;
+        }
+        // A gateway whose server is away says so, and no configuration was sent.
+        let gateway = Reply::new(502, "text/html", "<h1>Bad gateway</h1>");
+        stage.think(|mind| mind.stranger = Some(gateway));
+        until("trouble", || {
+            desk.view().trouble.is_some_and(|t| t.contains("502"))
+        })
+        .await;
+        assert_eq!((told().len(), desk.view().refused), (3, None));
     });
 }
 

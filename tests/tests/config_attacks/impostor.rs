@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, SystemTime};
@@ -21,7 +22,8 @@ use carillon_schemas::trust::{
 use carillon_schemas::{DeskId, Envelope, Generation, KeyId, Ticket, Timestamp};
 use ed25519_dalek::{Signer as _, SigningKey};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
-use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use sha2::{Digest as _, Sha256};
 
 /// The id that every desk gets here.
@@ -85,8 +87,8 @@ struct Shared {
     replies: Mutex<VecDeque<Reply>>,
     news: Condvar,
     reports: Mutex<Vec<StatusReport>>,
-    /// Answers everything with this page while set.
-    html: AtomicBool,
+    /// Answers everything with this while set: kind and body.
+    page: Mutex<Option<(&'static str, Vec<u8>)>>,
     stop: AtomicBool,
     freshness_life: AtomicU64,
     enrol_answer: Vec<u8>,
@@ -96,6 +98,30 @@ struct Shared {
 
 impl Impostor {
     pub(crate) fn start() -> Self {
+        let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(
+            certified.signing_key.serialize_der(),
+        ));
+        let pin = URL_SAFE_NO_PAD.encode(Sha256::digest(
+            rcgen::PublicKeyData::subject_public_key_info(&certified.signing_key),
+        ));
+        Self::with(certified.cert.der().clone(), key, pin, 0)
+    }
+
+    /// One that has a server's address and TLS key, and nothing else of it: what stands before a server whose TLS it
+    /// ends, as a balancer does.
+    pub(crate) fn before(data: &Path, port: u16) -> Self {
+        let cert = CertificateDer::from_pem_file(data.join("tls-cert.pem")).unwrap();
+        let key = PrivateKeyDer::from_pem_file(data.join("tls-key.pem")).unwrap();
+        Self::with(cert, key, String::new(), port)
+    }
+
+    fn with(
+        cert: CertificateDer<'static>,
+        key: PrivateKeyDer<'static>,
+        pin: String,
+        port: u16,
+    ) -> Self {
         let (root, director) = (Key::new(1), Key::new(2));
         let keys = BTreeMap::from([
             (root.id.clone(), root.public.clone()),
@@ -119,27 +145,20 @@ impl Impostor {
             name: "victim".to_owned(),
             root: root_envelope.clone(),
         };
-        let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-        let pin = URL_SAFE_NO_PAD.encode(Sha256::digest(
-            rcgen::PublicKeyData::subject_public_key_info(&certified.signing_key),
-        ));
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(
-            certified.signing_key.serialize_der(),
-        ));
         let tls =
             ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
                 .with_safe_default_protocol_versions()
                 .unwrap()
                 .with_no_client_auth()
-                .with_single_cert(vec![certified.cert.der().clone()], key)
+                .with_single_cert(vec![cert], key)
                 .unwrap();
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared {
             replies: Mutex::default(),
             news: Condvar::new(),
             reports: Mutex::default(),
-            html: AtomicBool::new(false),
+            page: Mutex::default(),
             stop: AtomicBool::new(false),
             freshness_life: AtomicU64::new(300),
             enrol_answer: serde_json::to_vec(&answer).unwrap(),
@@ -188,9 +207,9 @@ impl Impostor {
         .to_string()
     }
 
-    /// From now on every answer is a web page, as a captive portal gives it, or no longer.
-    pub(crate) fn answer_html(&self, on: bool) {
-        self.shared.html.store(on, Ordering::Relaxed);
+    /// From now on every answer is this, or what it should be again.
+    pub(crate) fn answer_all(&self, page: Option<(&'static str, Vec<u8>)>) {
+        *self.shared.page.lock().unwrap() = page;
     }
 
     /// The next poll gets this.
@@ -211,18 +230,19 @@ impl Impostor {
         });
     }
 
-    /// The reasons of refusal reported so far.
+    /// The reasons of refusal reported so far, as what stands and as what happened.
     pub(crate) fn refusals(&self) -> Vec<String> {
         let reports = self.shared.reports.lock().unwrap();
-        let config = reports.iter().filter_map(|report| report.config.as_ref());
-        config
-            .filter_map(|config| {
-                config
-                    .refused
-                    .as_ref()
-                    .map(|refusal| refusal.reason.clone())
-            })
-            .collect()
+        let standing = reports
+            .iter()
+            .filter_map(|report| report.config.as_ref()?.refused.as_ref())
+            .map(|refusal| refusal.reason.clone());
+        let happened = reports
+            .iter()
+            .flat_map(|report| &report.events)
+            .filter(|event| event.kind == "config_refused")
+            .map(|event| event.text.clone());
+        standing.chain(happened).collect()
     }
 
     /// Whether some report said that freshness ran out.
@@ -338,14 +358,9 @@ fn answer(
     body: &[u8],
     shared: &Shared,
 ) -> std::io::Result<()> {
-    if shared.html.load(Ordering::Relaxed) {
-        return send(
-            stream,
-            200,
-            "text/html",
-            None,
-            b"<html><body>Please sign in to the hotel's network</body></html>",
-        );
+    let page = shared.page.lock().unwrap().clone();
+    if let Some((kind, body)) = page {
+        return send(stream, 200, kind, None, &body);
     }
     let line = head.lines().next().unwrap_or_default();
     if line.starts_with("POST /v1/enrol ") {

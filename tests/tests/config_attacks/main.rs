@@ -7,6 +7,7 @@
 )]
 
 mod impostor;
+mod in_the_servers_place;
 
 use std::time::Duration;
 
@@ -111,10 +112,7 @@ impl Victim {
         self.impostor.forget();
         self.impostor.push(reply);
         let reason = patience::until(&format!("the refusal of {attack}"), 2 * SOON, || {
-            let mut refusals = self.impostor.refusals();
-            // What is no answer of a Carillon server at all is trouble of the link.
-            let status = self.desk.status().unwrap_or_default();
-            refusals.extend(status["link"]["trouble"].as_str().map(str::to_owned));
+            let refusals = self.impostor.refusals();
             let fits = |reason: &&String| {
                 words
                     .iter()
@@ -350,20 +348,35 @@ fn an_expired_freshness_statement_counts_for_nothing_and_silence_is_noticed() {
 #[test]
 fn a_captive_portal_stops_nothing_and_is_named() {
     let mut victim = Victim::start();
-    victim.impostor.answer_html(true);
+    let page = b"<html><body>Please sign in to the hotel's network</body></html>".to_vec();
+    let told = "with text/html (63 bytes)";
+    victim.impostor.answer_all(Some(("text/html", page)));
     // The poll that stands ends, and the next one meets the page.
     victim.impostor.push(Reply {
         status: 304,
         ..reply(victim.generation, Vec::new())
     });
-    std::thread::sleep(Duration::from_secs(3));
+    patience::until("the page at the desk", 2 * SOON, || {
+        let status = victim.desk.status().map_err(|e| e.to_string())?;
+        match status["link"]["trouble"].as_str() {
+            Some(trouble) if trouble.contains(told) => Ok(()),
+            _ => Err(status.to_string()),
+        }
+    })
+    .unwrap();
     assert_eq!(victim.assert_runs(), Ok(()));
     let fresh = Desk::new("fresh").unwrap();
     let ended = fresh.enrol(&victim.impostor.ticket()).unwrap();
     assert_ne!(ended.code, Some(0));
     assert!(ended.stderr.to_lowercase().contains("html"), "{ended:?}");
-    victim.impostor.answer_html(false);
+    victim.impostor.answer_all(None);
     victim.takes_the_next();
+    patience::until("the page in a report", 2 * SOON, || {
+        let refusals = victim.impostor.refusals();
+        let found = refusals.iter().any(|reason| reason.contains(told));
+        found.then_some(()).ok_or(refusals)
+    })
+    .unwrap();
 }
 
 #[test]

@@ -15,6 +15,7 @@ use carillon_agent::command::{AnswerCall, HangupCall, PlaceCall, Shutdown};
 use carillon_agent::event::AgentEvent;
 use carillon_agent::running::RunningAccount;
 use carillon_schemas::Secret;
+use carillon_schemas::config::AcceptFrom;
 use carillon_schemas::status::{AccountState, CallState};
 use desk::{Desk, account, config, free_port, in_system, peer_account};
 use registrar::Registrar;
@@ -58,6 +59,52 @@ fn it_registers_anew_with_new_credentials_and_leaves_when_the_agent_does() {
         a.agent.send(Shutdown).await.unwrap();
         assert_eq!(registrar.next().await.expires, 0);
     });
+}
+
+#[test]
+fn a_stranger_rings_only_an_account_that_takes_calls_from_anyone() {
+    in_system(async {
+        let mut registrar = Registrar::new().await;
+        let mut settings = config(vec![registering(&registrar)], "null", "null");
+        let mut desk = Desk::new(settings.clone()).await;
+        let contact = registrar.next().await.contact;
+        registered(&mut desk).await;
+        assert_eq!(invited_by_a_stranger(&contact).await, "SIP/2.0 403");
+        assert_eq!(desk.view().await.calls, vec![]);
+
+        settings.accounts[0].config.accept_from = Some(AcceptFrom::Anyone);
+        desk.apply(settings).await.unwrap();
+        // The account before it takes its registration back.
+        let mut taken = registrar.next().await;
+        while taken.expires == 0 {
+            taken = registrar.next().await;
+        }
+        assert_eq!(invited_by_a_stranger(&taken.contact).await, "SIP/2.0 100");
+        desk.wait_call(CallState::Ringing).await;
+    });
+}
+
+/// Invites the desk behind a contact from an address that is not its registrar's; gives the first line's beginning of
+/// the first answer.
+async fn invited_by_a_stranger(contact: &str) -> String {
+    let uri = contact
+        .split_once('<')
+        .and_then(|(_, rest)| rest.split_once('>'))
+        .unwrap()
+        .0;
+    let host = uri.split_once('@').unwrap().1.split(';').next().unwrap();
+    let stranger = tokio::net::UdpSocket::bind("127.0.0.2:0").await.unwrap();
+    let from = stranger.local_addr().unwrap();
+    let invite = format!(
+        "INVITE {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {from};branch=z9hG4bKstranger;rport\r\nMax-Forwards: 70\r\n\
+         From: <sip:mallory@example.com>;tag=m\r\nTo: <{uri}>\r\nCall-ID: {from}\r\nCSeq: 1 INVITE\r\n\
+         Contact: <sip:mallory@{from}>\r\nContent-Length: 0\r\n\r\n"
+    );
+    stranger.send_to(invite.as_bytes(), host).await.unwrap();
+    let mut answer = [0; 11];
+    let wait = tokio::time::timeout(Duration::from_secs(20), stranger.recv(&mut answer));
+    wait.await.expect("no answer").unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 #[test]

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::accept_from::AcceptFrom;
+use crate::accept_from::{NO_KNOWN_PROXY, is_known};
 use crate::features::Features;
 use crate::secret::SealedSecret;
 use crate::sip_address::{is_host, split_port};
@@ -86,6 +88,9 @@ pub struct Account<S> {
     /// Whether the account registers; a peer-to-peer account does not.
     #[serde(default = "yes")]
     pub register: bool,
+    /// Who may call the account and write to it. When absent: its registrar and proxy where it registers, anyone where it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accept_from: Option<AcceptFrom>,
     /// Seconds of registration asked for, 30 to 86,400.
     #[serde(default = "default_register_expires")]
     pub register_expires: u32,
@@ -114,6 +119,11 @@ impl<S> Account<S> {
             .unwrap_or_else(|| self.address.user())
     }
 
+    /// Who may call the account. One that registers nowhere is called by its peers themselves.
+    pub fn accept_from(&self) -> AcceptFrom {
+        self.accept_from.unwrap_or(AcceptFrom::usual(self.register))
+    }
+
     /// The same account with its password held another way.
     pub fn map_password<T>(self, with: impl FnOnce(Option<S>) -> Option<T>) -> Account<T> {
         Account {
@@ -128,6 +138,7 @@ impl<S> Account<S> {
             outbound_proxy: self.outbound_proxy,
             transport: self.transport,
             register: self.register,
+            accept_from: self.accept_from,
             register_expires: self.register_expires,
             gruu: self.gruu,
             max_calls: self.max_calls,
@@ -174,6 +185,13 @@ impl<S> Account<S> {
                     return fail(key, format!("{text:?} is no host or host:port"));
                 }
             }
+        }
+        let homes = [&self.registrar, &self.outbound_proxy];
+        if self.accept_from == Some(AcceptFrom::Proxy)
+            && !self.register
+            && !homes.into_iter().flatten().any(|home| is_known(home))
+        {
+            return fail("accept_from", NO_KNOWN_PROXY.into());
         }
         if !(30..=86_400).contains(&self.register_expires) {
             return fail(

@@ -7,6 +7,7 @@
 //! Two ways to read: what an admin writes goes through [`strict`], which refuses an unknown key and names the
 //! nearest known one; what a newer peer sends goes through plain serde, which ignores what it does not know.
 
+mod accept_from;
 pub mod config;
 pub mod desk_token;
 pub mod dial_rule;

@@ -141,6 +141,14 @@ fn wrong_values_say_where() {
             "defaults: {media: {ptime_ms: 15}}\ndesks: [{name: a}]\n",
             "ptime_ms",
         ),
+        (
+            "desks:\n  - name: a\n    accounts: [{id: m, address: 'sip:1@h', register: false, accept_from: proxy}]\n",
+            "desks[0].accounts[0].accept_from",
+        ),
+        (
+            "desks:\n  - name: a\n    accounts: [{id: m, address: 'sip:1@h', accept_from: friends}]\n",
+            "expected one of",
+        ),
         ("desks: {", "line"),
     ] {
         let text = refusal(yaml);

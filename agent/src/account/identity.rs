@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use carillon_schemas::config::{Transfers, Transport as SchemaTransport};
+use carillon_schemas::config::{AcceptFrom, Transfers, Transport as SchemaTransport};
 use carillon_schemas::sip_address::split_port;
 use carillon_sip::{
     Credential, Endpoint, EndpointConfig, Host, Password, TransferPolicy, Transport, Uri,
@@ -74,6 +74,7 @@ pub(crate) fn endpoint_config(
         Transfers::Always => TransferPolicy::Always,
     };
     endpoint.gruu = config.gruu;
+    endpoint.only_from_proxy = config.accept_from() == AcceptFrom::Proxy;
     endpoint.max_calls = usize::from(config.max_calls);
     Endpoint::new(endpoint.clone(), 0).map_err(|error| refuse(error.to_string()))?;
     Ok(endpoint)
@@ -144,6 +145,26 @@ mod tests {
         assert_eq!(config.credentials[0].username, "auth1001");
         assert_eq!(config.register_expires, Duration::from_secs(120));
         assert!(!format!("{:?}", config.credentials).contains("horse"));
+    }
+
+    #[test]
+    fn strangers_are_kept_out_unless_the_account_has_no_proxy_or_says_otherwise() {
+        for (register, accept_from, only_from_proxy) in [
+            (true, None, true),
+            (true, Some("anyone"), false),
+            (false, None, false),
+            (false, Some("proxy"), true),
+        ] {
+            let account = account(serde_json::json!({
+                "id": "main",
+                "address": "sip:1001@pbx.example.org",
+                "outbound_proxy": "192.0.2.7",
+                "register": register,
+                "accept_from": accept_from,
+            }));
+            let config = endpoint_config(&account, "desk").unwrap();
+            assert_eq!(config.only_from_proxy, only_from_proxy, "{account:?}");
+        }
     }
 
     #[test]

@@ -62,6 +62,9 @@ pub(super) struct Set {
     /// Whether it registers
     #[arg(long, value_name = "true|false")]
     register: Option<bool>,
+    /// Who may call it: what comes from its registrar and proxy, or anyone who reaches the desk
+    #[arg(long, value_name = "proxy|anyone", value_parser = ["proxy", "anyone"])]
+    accept_from: Option<String>,
     /// Seconds of registration asked for
     #[arg(long, value_name = "SECONDS")]
     register_expires: Option<u32>,
@@ -147,6 +150,7 @@ impl Set {
         put("display_name", self.display_name.map(Value::from));
         put("label", self.label.map(Value::from));
         put("register", self.register.map(Value::from));
+        put("accept_from", self.accept_from.map(Value::from));
         put("register_expires", self.register_expires.map(Value::from));
         put("max_calls", self.max_calls.map(Value::from));
         put("enabled", self.enabled.map(Value::from));

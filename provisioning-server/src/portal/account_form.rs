@@ -58,6 +58,7 @@ impl AccountForm {
             outbound_proxy: None,
             transport: Transport::default(),
             register: true,
+            accept_from: None,
             register_expires: 300,
             max_calls: 4,
             features: Features::default(),

@@ -129,13 +129,18 @@ fn from_an_empty_folder_to_a_fleet_and_back() {
     done(&data, &[&set[..], &address].concat(), "s3cret\n");
     done(
         &data,
-        &[&set[..], &["--registrar", "pbx:5070"]].concat(),
+        &[
+            &set[..],
+            &["--registrar", "pbx:5070", "--accept-from", "anyone"],
+        ]
+        .concat(),
         "",
     );
     let page = done(&data, &["desk", "show", "one", "--json"], "");
     let page: Value = serde_json::from_str(&page).unwrap();
     assert_eq!(page["spec"]["accounts"][0]["address"], "sip:1@pbx");
     assert_eq!(page["spec"]["accounts"][0]["registrar"], "pbx:5070");
+    assert_eq!(page["spec"]["accounts"][0]["accept_from"], "anyone");
     assert_eq!(page["row"]["accounts"][0]["has_password"], true);
     let password = ["account", "password", "one", "main", "--password-file", "-"];
     let said = refused(&data, &password, "two\nlines", 5);

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::accept_from::AcceptFrom;
 use crate::accept_from::{NO_KNOWN_PROXY, is_known};
+use crate::connection::Connection;
 use crate::features::Features;
 use crate::secret::SealedSecret;
 use crate::sip_address::{is_host, split_port};
@@ -85,6 +86,9 @@ pub struct Account<S> {
     /// How SIP travels.
     #[serde(default)]
     pub transport: Transport,
+    /// Servers, certificates and keep-alives.
+    #[serde(default)]
+    pub connection: Connection,
     /// Whether the account registers; a peer-to-peer account does not.
     #[serde(default = "yes")]
     pub register: bool,
@@ -137,6 +141,7 @@ impl<S> Account<S> {
             registrar: self.registrar,
             outbound_proxy: self.outbound_proxy,
             transport: self.transport,
+            connection: self.connection,
             register: self.register,
             accept_from: self.accept_from,
             register_expires: self.register_expires,
@@ -208,6 +213,8 @@ impl<S> Account<S> {
                 format!("{} is not between 1 and 100", self.max_calls),
             );
         }
+        self.connection
+            .validate(at, self.outbound_proxy.is_some())?;
         self.features.validate(at)
     }
 }
@@ -220,6 +227,14 @@ pub enum Transport {
     /// UDP (RFC 3261 §18).
     #[default]
     Udp,
+    /// TCP.
+    Tcp,
+    /// TLS over TCP.
+    Tls,
+    /// WebSocket over TLS (RFC 7118).
+    Wss,
+    /// What the domain's NAPTR and SRV records prefer among UDP, TCP and TLS (RFC 3263).
+    Auto,
 }
 
 /// Whose REFER within a call, and whose Replaces, are followed: they make this desk call somebody, or end a call.

@@ -9,6 +9,7 @@
 
 mod accept_from;
 pub mod config;
+pub mod connection;
 pub mod desk_token;
 pub mod dial_rule;
 pub mod enrolment;

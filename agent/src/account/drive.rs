@@ -1,41 +1,26 @@
 //! Driving the endpoint: outputs carried out, inputs handed in, one timer.
 
-use actix::{ActorContext, ActorFutureExt, AsyncContext, Context, StreamHandler, WrapFuture};
-use carillon_sip::{
-    Event, FlowId, LookupError, Output, Question, Record, RecordKind, RegistrationState, ResolveId,
-    Transport,
-};
+use actix::{ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
+use carillon_sip::{Event, Output, Question, RegistrationState, ResolveId};
 
-use super::listening::open_flow;
-use super::{Account, Flow, Leaving, now};
+use super::{Account, Leaving, now};
 use crate::event::AgentEvent;
-use crate::trace::Way;
-use crate::transport::{Datagram, FlowError, resolve};
-
-/// A datagram on a flow, or its end.
-pub(super) struct Arrived {
-    flow: FlowId,
-    what: Result<Datagram, FlowError>,
-}
+use crate::transport::resolve;
 
 impl Account {
     /// Carries out what the endpoint wants until it wants nothing, then sets the timer.
     pub(super) fn drive(&mut self, ctx: &mut Context<Self>) {
         while let Some(output) = self.endpoint.poll_output(now()) {
             match output {
-                Output::Transmit { flow, to, bytes } => self.transmit(flow, to, &bytes, ctx),
+                Output::Transmit { flow, to, bytes } => self.transmit(flow, to, bytes, ctx),
                 Output::Event(event) => self.happened(event, ctx),
                 Output::Resolve { id, question } => self.look_up(id, question, ctx),
                 Output::Open {
                     flow,
-                    transport: Transport::Udp,
+                    transport,
                     remote,
-                    ..
-                } => self.open(flow, remote, ctx),
-                Output::Open { flow, .. } => {
-                    self.endpoint
-                        .flow_failed(now(), flow, "only UDP is opened here")
-                }
+                    identity,
+                } => self.open(flow, transport, remote, identity, ctx),
                 Output::Close { flow } => self.close(flow, ctx),
                 _ => tracing::warn!("the endpoint asked for what this driver does not know"),
             }
@@ -79,70 +64,8 @@ impl Account {
         }
     }
 
-    fn transmit(
-        &mut self,
-        id: FlowId,
-        to: std::net::SocketAddr,
-        bytes: &[u8],
-        ctx: &mut Context<Self>,
-    ) {
-        let Some(flow) = self.flow.as_ref().filter(|flow| flow.id == id) else {
-            return;
-        };
-        let way = Way {
-            sent: true,
-            transport: Transport::Udp,
-            local: flow.udp.advertised(),
-            remote: to,
-        };
-        self.trace.note(self.account.id(), way, bytes);
-        if let Err(error) = flow.udp.send(to, bytes) {
-            self.flow_broke(id, &error, ctx);
-        }
-    }
-
-    fn open(&mut self, id: FlowId, remote: Option<std::net::SocketAddr>, ctx: &mut Context<Self>) {
-        let config = self.endpoint.config();
-        let registers = !config.register_expires.is_zero();
-        match open_flow(&config.aor, registers, self.last_port.get(), remote) {
-            Ok(udp) => {
-                let local = udp.advertised();
-                let stream = udp.datagrams();
-                let arrivals =
-                    futures_util::StreamExt::map(stream, move |what| Arrived { flow: id, what });
-                let reader = ctx.add_stream(arrivals);
-                self.last_port.set(Some(local.port()));
-                self.flow = Some(Flow { id, udp, reader });
-                self.flow_trouble = None;
-                self.endpoint.flow_opened(now(), id, local);
-            }
-            Err(error) => self.flow_broke(id, &error, ctx),
-        }
-    }
-
-    fn close(&mut self, id: FlowId, ctx: &mut Context<Self>) {
-        if let Some(flow) = self.flow.take_if(|flow| flow.id == id) {
-            ctx.cancel_future(flow.reader);
-        }
-    }
-
-    fn flow_broke(&mut self, id: FlowId, error: &FlowError, ctx: &mut Context<Self>) {
-        tracing::info!(account = %self.account.id(), %error, "a flow does not work");
-        self.close(id, ctx);
-        self.flow_trouble = Some(error.to_string());
-        self.endpoint.flow_failed(now(), id, &error.to_string());
-    }
-
     fn look_up(&mut self, id: ResolveId, question: Question, ctx: &mut Context<Self>) {
-        let answer = async move {
-            match question.kind {
-                RecordKind::Address => match resolve(&question.name, 0).await {
-                    Ok(found) => Ok(found.iter().map(|a| Record::Address(a.ip())).collect()),
-                    Err(why) => Err(LookupError::Failed(why)),
-                },
-                _ => Err(LookupError::NoRecords),
-            }
-        };
+        let answer = async move { resolve(&question).await };
         ctx.spawn(answer.into_actor(self).map(move |answer, account, ctx| {
             account.endpoint.resolved(now(), id, answer);
             account.drive(ctx);
@@ -168,29 +91,4 @@ impl Account {
         });
         self.wake = Some((due, timer));
     }
-}
-
-impl StreamHandler<Arrived> for Account {
-    fn handle(&mut self, arrived: Arrived, ctx: &mut Context<Self>) {
-        match arrived.what {
-            Ok(datagram) => {
-                if let Some(flow) = self.flow.as_ref().filter(|flow| flow.id == arrived.flow) {
-                    let way = Way {
-                        sent: false,
-                        transport: Transport::Udp,
-                        local: flow.udp.advertised(),
-                        remote: datagram.from,
-                    };
-                    self.trace.note(self.account.id(), way, &datagram.bytes);
-                }
-                self.endpoint
-                    .receive(now(), arrived.flow, datagram.from, &datagram.bytes)
-            }
-            Err(error) => self.flow_broke(arrived.flow, &error, ctx),
-        }
-        self.drive(ctx);
-    }
-
-    /// A flow that ends is opened again by the endpoint; the actor goes on.
-    fn finished(&mut self, _: &mut Context<Self>) {}
 }

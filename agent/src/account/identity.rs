@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use carillon_schemas::config::{AcceptFrom, Transfers, Transport as SchemaTransport};
+use carillon_schemas::connection::KeepAlive as SchemaKeepAlive;
 use carillon_schemas::sip_address::split_port;
 use carillon_sip::{
-    Credential, Endpoint, EndpointConfig, Host, Password, TransferPolicy, Transport, Uri,
+    Credential, Endpoint, EndpointConfig, Host, KeepAlive, Password, TransferPolicy, Transport, Uri,
 };
 use sha2::{Digest, Sha256};
 
@@ -42,22 +43,31 @@ pub(crate) fn endpoint_config(
         .as_deref()
         .map(|text| host_uri("registrar", text))
         .transpose()?;
-    let route_set = config
+    let proxies: Vec<Uri> = config
         .outbound_proxy
-        .as_deref()
+        .iter()
         .map(|text| host_uri("outbound_proxy", text))
-        .transpose()?;
+        .chain(
+            config
+                .connection
+                .backup_proxies
+                .iter()
+                .map(|text| host_uri("connection.backup_proxies", text)),
+        )
+        .map(|uri| {
+            uri.map(|mut proxy| {
+                // Without it the proxy would be a strict router (RFC 3261 §16.12).
+                proxy.params.set("lr", None);
+                proxy
+            })
+        })
+        .collect::<Result<_, _>>()?;
+    let first = proxies.len().min(1);
     let mut endpoint = EndpointConfig::new(aor);
     endpoint.display_name.clone_from(&config.display_name);
     endpoint.registrar = registrar;
-    endpoint.route_set = route_set
-        .into_iter()
-        .map(|mut proxy| {
-            // Without it the proxy would be a strict router (RFC 3261 §16.12).
-            proxy.params.set("lr", None);
-            proxy
-        })
-        .collect();
+    endpoint.route_set = proxies[..first].to_vec();
+    endpoint.backup_proxies = proxies[first..].to_vec();
     endpoint.credentials = credentials(account);
     endpoint.register_expires = if config.register {
         Duration::from_secs(u64::from(config.register_expires))
@@ -67,6 +77,10 @@ pub(crate) fn endpoint_config(
     endpoint.instance_id = instance_urn(instance, account.id().as_str());
     endpoint.transport = match config.transport {
         SchemaTransport::Udp => Some(Transport::Udp),
+        SchemaTransport::Tcp => Some(Transport::Tcp),
+        SchemaTransport::Tls => Some(Transport::Tls),
+        SchemaTransport::Wss => Some(Transport::Wss),
+        SchemaTransport::Auto => None,
     };
     endpoint.transfers = match config.transfers {
         Transfers::Never => TransferPolicy::Never,
@@ -75,6 +89,16 @@ pub(crate) fn endpoint_config(
     };
     endpoint.gruu = config.gruu;
     endpoint.only_from_proxy = config.accept_from() == AcceptFrom::Proxy;
+    endpoint.keep_alive = match config.connection.keep_alive() {
+        SchemaKeepAlive::Auto => KeepAlive::Auto,
+        SchemaKeepAlive::LineEnds => KeepAlive::LineEnds,
+        SchemaKeepAlive::Stun => KeepAlive::Stun,
+        SchemaKeepAlive::Off => KeepAlive::Off,
+    };
+    endpoint.keep_alive_interval = config
+        .connection
+        .keep_alive_interval
+        .map(|seconds| Duration::from_secs(seconds.into()));
     endpoint.max_calls = usize::from(config.max_calls);
     Endpoint::new(endpoint.clone(), 0).map_err(|error| refuse(error.to_string()))?;
     Ok(endpoint)

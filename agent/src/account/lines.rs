@@ -275,7 +275,7 @@ impl Account {
         let remote = direct.map(|(ip, _)| ip).or(proxy);
         remote
             .and_then(|ip| local_address_towards(Some(SocketAddr::new(ip, 5060))).ok())
-            .or_else(|| self.flow.as_ref().map(|flow| flow.udp.advertised().ip()))
+            .or_else(|| self.endpoint.local_address().map(|address| address.ip()))
             .or_else(|| local_address_towards(None).ok())
             .unwrap_or(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST))
     }

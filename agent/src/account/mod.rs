@@ -1,6 +1,6 @@
-//! The actor of one SIP account: drives one `carillon-sip` endpoint over its flow.
+//! The actor of one SIP account: drives one `carillon-sip` endpoint over its flows.
 //!
-//! Owns the endpoint, its socket, its one timer and the actors of its calls. It reads no SIP message and
+//! Owns the endpoint, its sockets, its one timer and the actors of its calls. It reads no SIP message and
 //! decides nothing that RFC 3261 decides.
 //!
 //! Configuration never cuts a call: new credentials are set in place; an account that is replaced or removed
@@ -24,21 +24,23 @@ mod messages;
 mod standing;
 mod switching;
 mod transferring;
+mod wires;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, SpawnHandle};
 use carillon_media::MediaEngine;
 use carillon_sip::{CallId, Endpoint, EndpointConfig, FlowId};
+use rustls::ClientConfig;
 
 use crate::agent::Agent;
 use crate::call::CallSettings;
 use crate::running::RunningAccount;
 use crate::trace::Trace;
-use crate::transport::UdpFlow;
 
 pub(crate) use features::{Kind, Switches, is_emergency};
 pub(crate) use identity::endpoint_config;
@@ -54,6 +56,7 @@ use interests::Interests;
 use lines::Line;
 use standing::Standing;
 pub(crate) use standing::initial_status;
+use wires::Wire;
 
 /// The longest a replaced account waits for the registrar to take its registration back.
 const WITHDRAW_LIMIT: Duration = Duration::from_secs(1);
@@ -88,7 +91,8 @@ pub(crate) struct Account {
     incarnation: u64,
     agent: Addr<Agent>,
     trace: Trace,
-    flow: Option<Flow>,
+    wires: BTreeMap<FlowId, Wire>,
+    tls: Option<Arc<ClientConfig>>,
     flow_trouble: Option<String>,
     wake: Option<(Instant, SpawnHandle)>,
     lines: BTreeMap<CallId, Line>,
@@ -99,12 +103,6 @@ pub(crate) struct Account {
     standing: Standing,
     leaving: Leaving,
     withdrawn: bool,
-}
-
-struct Flow {
-    id: FlowId,
-    udp: UdpFlow,
-    reader: SpawnHandle,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,7 +135,8 @@ impl Account {
             incarnation: seed.incarnation,
             agent: seed.agent,
             trace: seed.trace,
-            flow: None,
+            wires: BTreeMap::new(),
+            tls: None,
             flow_trouble: None,
             wake: None,
             lines: BTreeMap::new(),

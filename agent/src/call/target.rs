@@ -33,8 +33,9 @@ pub fn target_uri(target: &str, account: &SipAddress) -> Result<String, TargetEr
         .split_once(':')
         .map(|(scheme, rest)| (scheme.to_ascii_lowercase(), rest));
     match scheme {
-        Some((scheme, _)) if scheme == "sips" => Err(TargetError::Secure),
-        Some((scheme, rest)) if scheme == "sip" => checked(format!("sip:{rest}")),
+        Some((scheme, rest)) if scheme == "sip" || scheme == "sips" => {
+            checked(format!("{scheme}:{rest}"))
+        }
         Some((scheme, rest)) if scheme == "tel" => {
             // Parameters such as phone-context say where a local number belongs: here, the account's domain.
             let number = rest.split(';').next().unwrap_or_default();
@@ -69,11 +70,6 @@ pub enum TargetError {
     /// A line end, NUL or the like.
     #[error("the target holds a control character; remove it")]
     ControlCharacter,
-    /// `sips:` over UDP.
-    #[error(
-        "sips: needs TLS on the whole way, which this account's transport does not give; write sip:"
-    )]
-    Secure,
     /// `tel:` without a number.
     #[error("there is no telephone number after tel:; write it as tel:+4312345")]
     Number,
@@ -189,7 +185,7 @@ mod tests {
         assert_eq!(uri(" "), Err(TargetError::Empty));
         assert_eq!(uri(&"1".repeat(300)), Err(TargetError::TooLong));
         assert_eq!(uri("1002\r\nX: y"), Err(TargetError::ControlCharacter));
-        assert_eq!(uri("sips:a@b"), Err(TargetError::Secure));
+        assert_eq!(uri("sips:a@b").unwrap(), "sips:a@b");
         assert_eq!(uri("tel:hello"), Err(TargetError::Number));
         for bad in [
             "sip:",

@@ -95,6 +95,11 @@ impl UdpFlow {
         self.advertised
     }
 
+    /// The address it is bound to.
+    pub fn bound(&self) -> Option<SocketAddr> {
+        self.socket.local_addr().ok()
+    }
+
     /// Sends one datagram.
     ///
     /// # Errors
@@ -190,13 +195,22 @@ async fn read(socket: &UdpSocket, mut failed: u32) -> Result<Datagram, FlowError
 }
 
 fn bind(address: SocketAddr) -> Result<UdpSocket, FlowError> {
-    let socket = std::net::UdpSocket::bind(address)
-        .and_then(|socket| {
-            socket.set_nonblocking(true)?;
-            UdpSocket::from_std(socket)
-        })
-        .map_err(|source| FlowError::Bind { address, source })?;
-    Ok(socket)
+    bound(address).map_err(|source| FlowError::Bind { address, source })
+}
+
+/// An IPv6 socket takes no IPv4, so that both families may have the same port.
+fn bound(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = socket2::Socket::new(
+        socket2::Domain::for_address(address),
+        socket2::Type::DGRAM,
+        None,
+    )?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&address.into())?;
+    socket.set_nonblocking(true)?;
+    UdpSocket::from_std(socket.into())
 }
 
 /// A flow on loopback stays there; any other listens on every interface, since routes may change.

@@ -1,6 +1,7 @@
 //! The fields of a new account, as they come from a form, and the account they mean.
 
 use carillon_schemas::config::{Transfers, Transport};
+use carillon_schemas::connection::Connection;
 use carillon_schemas::features::Features;
 use carillon_schemas::{Account, AccountId, Secret, SipAddress};
 use serde::Deserialize;
@@ -57,6 +58,7 @@ impl AccountForm {
             registrar: given(&self.registrar),
             outbound_proxy: None,
             transport: Transport::default(),
+            connection: Connection::default(),
             register: true,
             accept_from: None,
             register_expires: 300,

@@ -33,6 +33,12 @@ impl Endpoint {
         flow
     }
 
+    /// Our end of the flow that the account is reached over.
+    #[must_use]
+    pub fn local_address(&self) -> Option<SocketAddr> {
+        self.core.flows.home().and_then(|home| home.local)
+    }
+
     /// The network is another one, or the machine slept: what was known of servers is forgotten, lost flows are opened at once, and
     /// the account registers anew. Flows that cannot work any more must be told by [`Endpoint::flow_failed`] before.
     pub fn network_changed(&mut self, now: Instant) {

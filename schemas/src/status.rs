@@ -124,6 +124,8 @@ pub enum AccountState {
     Restarting,
     /// Its actor ended too often; a person must look.
     GivenUp,
+    /// The agent was told to leave; the account comes back with it.
+    Stopped,
 }
 
 impl AccountState {
@@ -137,6 +139,7 @@ impl AccountState {
             Self::Failed => "failed",
             Self::Restarting => "restarting",
             Self::GivenUp => "given_up",
+            Self::Stopped => "stopped",
         }
     }
 }

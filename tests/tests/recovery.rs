@@ -109,3 +109,30 @@ fn a_state_folder_with_a_damaged_newest_config_runs_from_the_one_before() {
         pair.b.wait_account("main", "registered", SOON).unwrap();
     }
 }
+
+#[test]
+fn a_desk_that_is_told_to_leave_in_a_call_says_so_at_the_server() {
+    let mut pair = Pair::start().unwrap();
+    pair.call().unwrap();
+    patience::until("the call at the server", SOON, || {
+        let shown = pair.server.desk("desk-b").map_err(|e| e.to_string())?;
+        let calls = shown["row"]["calls"].as_array().map_or(0, Vec::len);
+        (calls == 1).then_some(()).ok_or(shown.to_string())
+    })
+    .unwrap();
+    pair.b.stop().unwrap();
+    // Its last report was taken before it was gone.
+    let shown = pair.server.desk("desk-b").unwrap();
+    assert_eq!(shown["row"]["calls"], serde_json::json!([]), "{shown}");
+    let state = &shown["row"]["accounts"][0]["status"]["state"];
+    assert_eq!(state, "stopped", "{shown}");
+    let events = shown["events"].as_array().unwrap();
+    for kind in ["call_ended", "shutting_down"] {
+        assert!(
+            events.iter().any(|event| event["kind"] == kind),
+            "{kind}: {shown}"
+        );
+    }
+    // And its peer and its registrar know.
+    pair.a.wait_no_call(SOON).unwrap();
+}

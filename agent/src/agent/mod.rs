@@ -25,6 +25,7 @@ use carillon_media::MediaEngine;
 use carillon_schemas::{AccountId, Timestamp};
 
 pub use child::Child;
+pub use departure::Farewell;
 pub use service::Service;
 pub use system::{SystemError, run};
 
@@ -57,6 +58,8 @@ pub struct Agent {
     services: Vec<Service>,
     subscribers: Vec<Subscriber>,
     departing: bool,
+    /// The services were asked for their last words.
+    said_farewell: bool,
 }
 
 impl Agent {
@@ -82,6 +85,7 @@ impl Agent {
             services,
             subscribers: Vec::new(),
             departing: false,
+            said_farewell: false,
         }
     }
 }

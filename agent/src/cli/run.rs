@@ -84,7 +84,7 @@ fn provisioning_service(folder: &StateFolder, agent_file: PathBuf, board: &LinkB
 
 fn status_service(board: &LinkBoard, boot: Boot) -> Service {
     let board = board.clone();
-    Service::new("status", move |agent| {
+    Service::with_last_words("status", move |agent| {
         Status::new(status::Setup {
             board: board.clone(),
             agent: agent.clone().recipient(),

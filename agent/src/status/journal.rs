@@ -182,8 +182,12 @@ fn told(event: &AgentEvent) -> Option<(Level, &'static str, String)> {
         | AgentEvent::TextReceived { .. }
         | AgentEvent::LampChanged { .. }
         | AgentEvent::MessagesWaiting { .. }
-        | AgentEvent::CheckSync
-        | AgentEvent::ShuttingDown => return None,
+        | AgentEvent::CheckSync => return None,
+        AgentEvent::ShuttingDown => (
+            Level::Info,
+            "shutting_down",
+            "the agent was told to leave".into(),
+        ),
         AgentEvent::MediaTrouble { call, text } => (
             Level::Warning,
             "media_trouble",

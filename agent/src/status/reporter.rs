@@ -1,7 +1,8 @@
 //! The actor that sends the status report.
 //!
 //! Sends soon after a change (several at once make one report), at the heartbeat when nothing changes, and
-//! after growing, jittered waits when the server does not take it. One report is under way at a time.
+//! after growing, jittered waits when the server does not take it. One report is under way at a time. When the agent
+//! leaves, one last report says how it ended.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,14 +10,16 @@ use std::time::{Duration, SystemTime};
 
 use actix::{
     Actor, ActorFutureExt as _, AsyncContext as _, Context, Handler, MailboxError, Recipient,
-    SpawnHandle, WrapFuture as _,
+    ResponseFuture, SpawnHandle, WrapFuture as _,
 };
 use carillon_schemas::Timestamp;
 use carillon_schemas::identifier::hex;
 use carillon_schemas::status::StatusAnswer;
+use tokio::sync::oneshot;
 
 use super::composer::Composer;
 use super::journal::{Journal, Taken};
+use crate::agent::Farewell;
 use crate::command::{QueryStatus, Subscribe};
 use crate::event::AgentEvent;
 use crate::provisioning::link::{Link, RequestError};
@@ -87,6 +90,10 @@ pub struct Status {
     /// The next report, and whether it is one that comes although nothing changed.
     timer: Option<SpawnHandle>,
     pace: Pace,
+    /// Who waits for the last report.
+    farewell: Option<oneshot::Sender<()>>,
+    /// The report under way is the last one.
+    last: bool,
 }
 
 /// What the actor is about.
@@ -117,12 +124,15 @@ impl Status {
             repeats: Backoff::default(),
             timer: None,
             pace: Pace::Idle,
+            farewell: None,
+            last: false,
         }
     }
 
     /// Something changed.
     fn changed(&mut self, ctx: &mut Context<Self>) {
         match self.pace {
+            _ if self.farewell.is_some() => {}
             Pace::Idle if self.link.is_some() => {
                 self.pace = Pace::Gathering;
                 self.after(GATHER, false, ctx);
@@ -148,6 +158,7 @@ impl Status {
     /// Looks at the agent, to see what there is to tell.
     fn look(&mut self, heartbeat: bool, ctx: &mut Context<Self>) {
         self.pace = Pace::Sending { again: false };
+        self.last = self.farewell.is_some();
         let view = self.setup.agent.send(QueryStatus);
         ctx.spawn(
             view.into_actor(self)
@@ -162,11 +173,13 @@ impl Status {
         ctx: &mut Context<Self>,
     ) {
         let (Ok(view), Some(link)) = (view, self.link.clone()) else {
+            self.farewell = None;
             return self.rest_until_heartbeat(ctx);
         };
         let (events, page) = self.journal.page(PAGE);
         let shown = self.setup.board.view();
         let Some(mut report) = self.composer.compose(&view, &shown, events, heartbeat) else {
+            self.farewell = None;
             return self.rest_until_heartbeat(ctx);
         };
         report.boot.clone_from(&self.setup.boot.id);
@@ -187,11 +200,18 @@ impl Status {
         page: Taken,
         ctx: &mut Context<Self>,
     ) {
+        if self.last {
+            // Whether it was taken or not: there is no time for another.
+            self.farewell = None;
+        }
         match result {
             Ok(answer) => {
                 self.failures.reset();
                 self.composer.taken(&answer);
                 self.journal.taken(page);
+                if self.farewell.is_some() {
+                    return self.look(false, ctx);
+                }
                 if answer.send_all {
                     self.pace = Pace::Resting;
                     let wait = self.repeats.next(None);
@@ -210,6 +230,9 @@ impl Status {
                     wait = wait.as_secs_f32(),
                     "the status report was not taken: {error}"
                 );
+                if self.farewell.is_some() {
+                    return self.look(false, ctx);
+                }
                 self.pace = Pace::Resting;
                 self.after(wait, false, ctx);
             }
@@ -255,6 +278,26 @@ impl Actor for Status {
             .do_send(Subscribe(ctx.address().recipient()));
         self.watch_board(ctx);
         self.board_changed(ctx);
+    }
+}
+
+impl Handler<Farewell> for Status {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: Farewell, ctx: &mut Self::Context) -> Self::Result {
+        let (said, wait) = oneshot::channel();
+        self.farewell = Some(said);
+        if let Some(timer) = self.timer.take() {
+            ctx.cancel_future(timer);
+        }
+        // One under way may tell less than there is to tell: the last one follows it.
+        if !matches!(self.pace, Pace::Sending { .. }) {
+            self.look(false, ctx);
+        }
+        Box::pin(async move {
+            // An end of the sender without a word is an answer, too.
+            let _ = wait.await;
+        })
     }
 }
 

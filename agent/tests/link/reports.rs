@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use actix::{Actor as _, Addr};
 use carillon_agent::agent::{Agent, Service};
+use carillon_agent::command::Shutdown;
 use carillon_agent::event::AgentEvent;
 use carillon_agent::provisioning::{self, LinkBoard, Provisioning};
 use carillon_agent::state_folder::StateFolder;
 use carillon_agent::status::reporter::Boot;
 use carillon_agent::status::{self, Status};
-use carillon_schemas::status::{StatusAnswer, StatusReport};
+use carillon_schemas::status::{AccountState, StatusAnswer, StatusReport};
 
 use crate::desk::{PATIENCE, desk_id, enrol_with, enrolled, in_system, state, ticket, until};
 use crate::forge::Fleet;
@@ -31,7 +32,7 @@ fn agent(folder: &StateFolder) -> Addr<Agent> {
         })
     });
     let boot = Boot::new();
-    let status = Service::new("status", move |agent| {
+    let status = Service::with_last_words("status", move |agent| {
         Status::new(status::Setup {
             board: board.clone(),
             agent: agent.clone().recipient(),
@@ -123,6 +124,83 @@ fn a_server_that_never_has_enough_is_not_flooded() {
         assert!(reports <= 8, "{reports} reports");
         let polls = server.requests("/v1/desk/config").len();
         assert!(polls <= 8, "{polls} polls");
+    });
+}
+
+/// A server that notes reports; one that holds an event of the kind `silent_from` is left without an answer for long.
+fn noting(
+    fleet: &Fleet,
+    reports: &Arc<Mutex<Vec<StatusReport>>>,
+    silent_from: Option<&'static str>,
+) -> Server {
+    let (served, taken) = (fleet.clone(), reports.clone());
+    Server::start(move |request| match request.path.as_str() {
+        "/v1/enrol" => enrolled(request, &served, &Mutex::default()),
+        "/v1/desk/status" => {
+            let report: StatusReport = serde_json::from_slice(&request.body).unwrap();
+            let ends = report
+                .events
+                .iter()
+                .any(|event| Some(event.kind.as_str()) == silent_from);
+            taken.lock().unwrap().push(report);
+            if ends {
+                std::thread::sleep(Duration::from_secs(20));
+            }
+            Reply::json("{}")
+        }
+        _ => {
+            std::thread::sleep(Duration::from_millis(500));
+            let fresh = served.freshness(&desk_id(), 0, 1, 600);
+            Reply::new(304, "application/json", "").with("carillon-freshness", fresh)
+        }
+    })
+}
+
+#[test]
+fn the_last_report_tells_that_the_agent_left() {
+    in_system(async {
+        let (fleet, reports) = (Fleet::new(), Arc::new(Mutex::new(Vec::new())));
+        let server = noting(&fleet, &reports, None);
+        let (_temporary, folder) = state();
+        enrol_with(&folder, &ticket(&server, &fleet)).await.unwrap();
+        std::fs::write(
+            folder.place("agent.yaml"),
+            "accounts: [{id: own, address: 'sip:1@127.0.0.1', register: false}]",
+        )
+        .unwrap();
+        let agent = agent(&folder);
+        let state_of = |report: &StatusReport| Some(report.accounts.as_ref()?.first()?.state);
+        let reported = |state| {
+            let reports = reports.lock().unwrap();
+            reports.iter().any(|report| state_of(report) == Some(state))
+        };
+        until("the account is told", || reported(AccountState::Local)).await;
+        agent.send(Shutdown).await.unwrap();
+        until("the agent is gone", || !agent.connected()).await;
+        let last = reports.lock().unwrap().last().cloned().unwrap();
+        assert_eq!(state_of(&last), Some(AccountState::Stopped), "{last:?}");
+        let reports = reports.lock().unwrap();
+        let told = reports.iter().flat_map(|report| &report.events);
+        let leaving = told.filter(|event| event.kind == "shutting_down").count();
+        assert_eq!(leaving, 1, "{reports:?}");
+    });
+}
+
+#[test]
+fn a_server_that_does_not_answer_the_last_report_holds_nobody_up() {
+    in_system(async {
+        let (fleet, reports) = (Fleet::new(), Arc::new(Mutex::new(Vec::new())));
+        let server = noting(&fleet, &reports, Some("shutting_down"));
+        let (_temporary, folder) = state();
+        enrol_with(&folder, &ticket(&server, &fleet)).await.unwrap();
+        let agent = agent(&folder);
+        until("a report", || !reports.lock().unwrap().is_empty()).await;
+        agent.send(Shutdown).await.unwrap();
+        // The server would take twenty seconds.
+        let gone = until("the agent is gone", || !agent.connected());
+        tokio::time::timeout(Duration::from_secs(15), gone)
+            .await
+            .unwrap();
     });
 }
 

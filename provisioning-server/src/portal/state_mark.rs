@@ -40,6 +40,7 @@ impl StateMark {
             Some(AccountState::Failed) => ("bad", "failed"),
             Some(AccountState::Restarting) => ("warn", "restarting"),
             Some(AccountState::GivenUp) => ("dead", "given up"),
+            Some(AccountState::Stopped) => ("off", "stopped"),
         };
         Self { shape, word }
     }

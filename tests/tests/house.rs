@@ -103,6 +103,14 @@ fn schemas_know_nobody() {
 }
 
 #[test]
+fn pinned_tls_knows_nobody_and_opens_nothing() {
+    let never = [
+        "carillon", "tokio", "actix", "reqwest", "hyper", "ring", "aws-lc",
+    ];
+    assert_never("pinned-tls", false, &never);
+}
+
+#[test]
 fn agent_and_server_do_not_know_each_other() {
     assert_never(
         "agent",

@@ -1,21 +1,16 @@
 //! TLS to the server: by the key that the ticket pins, by a CA file, or by the platform's authorities.
 //!
-//! Owns the pinned verifier. A pinned server needs no authority, no name and no right clock, only the key;
-//! that it holds the key is proved in the handshake as ever (RFC 8446 §4.4.3).
+//! What believing a pinned key means stands in `carillon-pinned-tls`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use carillon_pinned_tls::PinnedServer;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{Resumption, WebPkiServerVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::server::ParsedCertificate;
-use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{ClientConfig, Error, RootCertStore};
+use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
-use sha2::{Digest as _, Sha256};
 
 /// The largest CA file, in bytes.
 const MAX_CA_BYTES: u64 = 4 << 20;
@@ -69,14 +64,10 @@ pub fn client_config(trust: &ServerTrust) -> Result<ClientConfig, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let library = |e: Error| TlsError::Library(e.to_string());
     let verifier: Arc<dyn ServerCertVerifier> = match trust {
-        ServerTrust::Pinned(pin) => Arc::new(PinnedServer {
-            pin: URL_SAFE_NO_PAD
-                .decode(pin.trim_end_matches('='))
-                .ok()
-                .and_then(|bytes| bytes.try_into().ok())
-                .ok_or(TlsError::BadPin)?,
-            provider: provider.clone(),
-        }),
+        ServerTrust::Pinned(pin) => {
+            let pin = pin.parse().map_err(|_| TlsError::BadPin)?;
+            Arc::new(PinnedServer::new(pin, provider.clone()))
+        }
         ServerTrust::Authorities(path) => {
             let roots = read_authorities(path)?;
             WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
@@ -101,12 +92,6 @@ pub fn client_config(trust: &ServerTrust) -> Result<ClientConfig, TlsError> {
     Ok(config)
 }
 
-/// SHA-256 over a certificate's SubjectPublicKeyInfo.
-fn key_digest(certificate: &CertificateDer<'_>) -> Result<[u8; 32], Error> {
-    let parsed = ParsedCertificate::try_from(certificate)?;
-    Ok(Sha256::digest(parsed.subject_public_key_info().as_ref()).into())
-}
-
 fn read_authorities(path: &Path) -> Result<RootCertStore, TlsError> {
     let fail = |why: String| TlsError::CaFile {
         path: path.to_owned(),
@@ -128,68 +113,6 @@ fn read_authorities(path: &Path) -> Result<RootCertStore, TlsError> {
         return Err(fail("it holds no PEM certificate".into()));
     }
     Ok(roots)
-}
-
-/// Accepts the server that holds one key.
-#[derive(Debug)]
-struct PinnedServer {
-    pin: [u8; 32],
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for PinnedServer {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let found = key_digest(end_entity)?;
-        if found == self.pin {
-            return Ok(ServerCertVerified::assertion());
-        }
-        Err(Error::General(format!(
-            "the server's TLS key is {}, the ticket pins {}",
-            URL_SAFE_NO_PAD.encode(found),
-            URL_SAFE_NO_PAD.encode(self.pin)
-        )))
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(
-            message,
-            certificate,
-            signature,
-            &self.provider.signature_verification_algorithms,
-        )
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(
-            message,
-            certificate,
-            signature,
-            &self.provider.signature_verification_algorithms,
-        )
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
-    }
 }
 
 #[cfg(test)]

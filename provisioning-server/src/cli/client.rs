@@ -6,19 +6,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use carillon_pinned_tls::client_config;
 use carillon_schemas::Problem;
 use reqwest::{Method, RequestBuilder, Response};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::ClientConfig;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::Failure;
 use crate::data_folder::DataFolder;
-use crate::trust::tls::pin_of;
 
 /// How long one answer may take: a large `apply` is sealed and signed desk by desk.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -203,77 +200,16 @@ fn encoded(part: &str) -> String {
 fn pinned(pin: &str) -> Result<ClientConfig, Failure> {
     // A command lives for milliseconds: aws-lc would spend 45 of them gathering entropy of its own first.
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = PinnedKey {
-        pin: pin.to_owned(),
-        provider: Arc::clone(&provider),
-    };
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|e| Failure::failed(format!("cannot set up TLS: {e}")))?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
-    Ok(config)
-}
-
-/// Believes a certificate for its key alone.
-#[derive(Debug)]
-struct PinnedKey {
-    pin: String,
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for PinnedKey {
-    fn verify_server_cert(
-        &self,
-        certificate: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _name: &ServerName<'_>,
-        _ocsp: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        if pin_of(certificate).as_deref() == Some(&self.pin) {
-            Ok(ServerCertVerified::assertion())
-        } else {
-            Err(rustls::Error::InvalidCertificate(
-                CertificateError::ApplicationVerificationFailure,
+    pin.parse()
+        .map_err(|e| {
+            Failure::failed(format!(
+                "the pin in the data folder's running.json is wrong: {e}"
             ))
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(
-            message,
-            certificate,
-            signature,
-            &self.provider.signature_verification_algorithms,
-        )
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(
-            message,
-            certificate,
-            signature,
-            &self.provider.signature_verification_algorithms,
-        )
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
-    }
+        })
+        .and_then(|pin| {
+            client_config(pin, provider)
+                .map_err(|e| Failure::failed(format!("cannot set up TLS: {e}")))
+        })
 }
 
 #[cfg(test)]

@@ -3,13 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use carillon_pinned_tls::Pin;
 use rustls::ServerConfig;
-use rustls::server::ParsedCertificate;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use sha2::{Digest as _, Sha256};
 
 use super::{TrustError, key_file};
 
@@ -73,7 +70,5 @@ pub fn load(cert: &Path, key: &Path) -> Result<Certified, TrustError> {
 
 /// The pin of a certificate; `None` when it cannot be read.
 pub fn pin_of(certificate: &CertificateDer<'_>) -> Option<String> {
-    let parsed = ParsedCertificate::try_from(certificate).ok()?;
-    let info = parsed.subject_public_key_info();
-    Some(URL_SAFE_NO_PAD.encode(Sha256::digest(&info)))
+    Pin::of(certificate).ok().map(|pin| pin.to_string())
 }

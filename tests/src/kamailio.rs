@@ -53,6 +53,18 @@ impl Kamailio {
     /// # Errors
     /// As [`Kamailio::start`].
     pub fn start_as(file: &str, users: &[(&str, &str)]) -> Outcome<Self> {
+        Self::start_with(file, users, &[])
+    }
+
+    /// The same with files put into its folder first, `server.pem` and the like. `@TLS_PORT@` is the port above the other.
+    ///
+    /// # Errors
+    /// As [`Kamailio::start`].
+    pub fn start_with(
+        file: &str,
+        users: &[(&str, &str)],
+        beside: &[(&str, String)],
+    ) -> Outcome<Self> {
         let folder = TempDir::with_prefix("carillon-kamailio-")
             .map_err(|e| Fault::system("make a folder for Kamailio", e))?;
         let port = ports::free()?;
@@ -60,8 +72,13 @@ impl Kamailio {
         let template = read(&binaries::workspace().join(file))?;
         let config = template
             .replace("@SIP_PORT@", &port.to_string())
+            .replace("@TLS_PORT@", &(port + 1).to_string())
             .replace("@MODULES@", &modules()?.to_string_lossy())
             .replace("@RUN_DIR@", &folder.path().to_string_lossy());
+        for (name, text) in beside {
+            std::fs::write(folder.path().join(name), text)
+                .map_err(|e| Fault::system(format!("write {name}"), e))?;
+        }
         let file = folder.path().join("kamailio.cfg");
         std::fs::write(&file, config).map_err(|e| Fault::system("write kamailio.cfg", e))?;
         sqlite(

@@ -36,7 +36,8 @@ pub(crate) struct Flow {
 
 impl Flow {
     /// Whether requests to this server may go out here: on a UDP flow of its family, or on a connection to exactly that address
-    /// that was opened for the same name (RFC 5923 §5: a name proven once proves no other).
+    /// that was opened for the same name (RFC 5923 §5: a name proven once proves no other). A route that names no more than the
+    /// address, as proxies write them, is the connection that stands there already.
     pub(crate) fn reaches(
         &self,
         transport: Transport,
@@ -50,7 +51,9 @@ impl Flow {
             Transport::Udp => self.v6 == address.is_ipv6(),
             Transport::Tcp => self.remote == Some(address),
             Transport::Tls | Transport::Wss => {
-                self.remote == Some(address) && self.identity.as_ref() == Some(identity)
+                let no_name = identity.ip() == Some(address.ip());
+                self.remote == Some(address)
+                    && (no_name || self.identity.as_ref() == Some(identity))
             }
         }
     }

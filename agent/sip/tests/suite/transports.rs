@@ -472,3 +472,27 @@ fn ipv6_and_ipv4_have_a_flow_each() {
         .collect();
     assert_eq!(families, [Udp, Udp]);
 }
+
+#[test]
+fn a_route_that_names_the_address_uses_the_connection_that_a_name_proved() {
+    let mut config = EndpointConfig::new("sip:1001@example.org".parse().unwrap());
+    config.transport = Some(Tls);
+    let mut wires = Wires::new(config);
+    wires.host("example.org", "10.0.0.1");
+    wires.host("other.example", "10.0.0.1");
+    wires.with(|endpoint, now| endpoint.register(now));
+    let register = wires.only_sent();
+    wires.grant(&register);
+    let ping = |wires: &mut Wires, target: &str| {
+        wires.with(|endpoint, now| endpoint.options(now, target).unwrap());
+        wires.only_sent().flow
+    };
+    let home = register.flow;
+    assert_eq!(ping(&mut wires, "sip:10.0.0.1:5061;transport=tls"), home);
+    assert_ne!(
+        ping(&mut wires, "sip:other.example"),
+        home,
+        "another name must be proven"
+    );
+    assert_eq!(wires.opened[1].identity.as_deref(), Some("other.example"));
+}

@@ -7,7 +7,6 @@
 
 pub mod baresip;
 pub mod binaries;
-pub mod browser;
 pub mod capture;
 pub mod command_line;
 pub mod desk;

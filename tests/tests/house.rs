@@ -111,6 +111,25 @@ fn pinned_tls_knows_nobody_and_opens_nothing() {
 }
 
 #[test]
+fn only_suites_know_the_browser() {
+    assert_never(
+        "webdriver",
+        true,
+        &["carillon", "tokio", "actix", "reqwest"],
+    );
+    for folder in [
+        "agent",
+        "agent/sip",
+        "agent/media",
+        "pinned-tls",
+        "provisioning-server",
+        "schemas",
+    ] {
+        assert_never(folder, false, &["carillon-webdriver"]);
+    }
+}
+
+#[test]
 fn agent_and_server_do_not_know_each_other() {
     assert_never(
         "agent",

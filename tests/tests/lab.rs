@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use carillon_tests::baresip::{Baresip, Setup};
-use carillon_tests::browser::Browser;
 use carillon_tests::capture::Capture;
 use carillon_tests::kamailio::Kamailio;
 use carillon_tests::relay::{Passed, Relay};
 use carillon_tests::section::Section;
 use carillon_tests::sipp::{Load, Sipp};
+use carillon_webdriver::Browser;
 
 const SOON: Duration = Duration::from_secs(10);
 

@@ -6,10 +6,10 @@
 )]
 
 use carillon_tests::baresip::{Baresip, Setup};
-use carillon_tests::browser::Browser;
 use carillon_tests::pair::{Pair, SOON};
 use carillon_tests::section::Section;
 use carillon_tests::server::Server;
+use carillon_webdriver::Browser;
 
 fn sign_in(browser: &Browser, server: &Server) {
     let (name, password) = server.portal_login().unwrap();
@@ -122,7 +122,7 @@ fn a_wrong_password_and_a_page_without_a_session_lead_to_the_sign_in() {
     browser.click("form button").unwrap();
     browser.wait_text("Sign in", SOON).unwrap();
     assert!(
-        browser.find("#problem").is_ok(),
+        browser.has("#problem").unwrap(),
         "{}",
         browser.text().unwrap()
     );

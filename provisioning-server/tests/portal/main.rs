@@ -11,4 +11,3 @@ mod forms;
 mod house;
 mod live;
 mod pages;
-mod webdriver;

@@ -1,12 +1,12 @@
 //! Something answers at a real server's address, with its TLS key, and is not it: once the server is back, its portal
 //! tells what the desk met.
 
-use carillon_tests::browser::Browser;
 use carillon_tests::desk::Desk;
 use carillon_tests::pair::SOON;
 use carillon_tests::patience;
 use carillon_tests::section::Section;
 use carillon_tests::server::Server;
+use carillon_webdriver::Browser;
 
 use crate::impostor::Impostor;
 

@@ -138,7 +138,6 @@ mod tests {
     use super::*;
 
     #[test]
-    #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     fn a_response_ends_where_its_length_says() {
         let mut whole = &b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabcdIGNORED"[..];
         assert_eq!(response_body(&mut whole).unwrap(), "abcd");

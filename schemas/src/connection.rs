@@ -29,7 +29,7 @@ pub struct Connection {
     /// The path of the WebSocket [/].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub websocket_path: Option<String>,
-    /// How the way to the account is kept open [auto].
+    /// How the way to the account is kept open; `auto` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_alive: Option<KeepAlive>,
     /// The longest wait between two keep-alives, 1 to 3,600 seconds; what RFC 5626 says of the transport when absent.

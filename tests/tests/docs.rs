@@ -11,6 +11,8 @@ fn paths(text: &str) -> BTreeSet<String> {
         "provisioning-server/",
         "schemas/",
         "tests/",
+        "pinned-tls/",
+        "webdriver/",
         "deploy/",
         ".ci/",
     ];

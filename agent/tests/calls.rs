@@ -6,6 +6,8 @@
 )]
 
 mod desk;
+#[path = "desk/talking.rs"]
+mod talking;
 
 use std::path::Path;
 
@@ -15,6 +17,7 @@ use carillon_agent::command::{
 use carillon_agent::event::{AgentEvent, CallCause};
 use carillon_schemas::status::{AccountState, CallState, Direction};
 use desk::{Desk, config, free_port, in_system, peer_account};
+use talking::{quiet, talk};
 
 fn ended(event: &AgentEvent) -> Option<(u32, CallCause)> {
     match event {
@@ -110,9 +113,8 @@ fn a_tone_goes_from_desk_to_desk_and_digits_with_it() {
 #[test]
 fn a_caller_gives_up_and_a_callee_declines() {
     in_system(async {
-        let (port_a, port_b) = (free_port(), free_port());
-        let mut a = Desk::new(config(vec![peer_account("alice", port_a)], "null", "null")).await;
-        let mut b = Desk::new(config(vec![peer_account("bob", port_b)], "null", "null")).await;
+        let (mut a, _) = quiet("alice").await;
+        let (mut b, port_b) = quiet("bob").await;
         let target = format!("sip:bob@127.0.0.1:{port_b}");
 
         let out = a.call("alice", &target).await.unwrap();
@@ -236,19 +238,10 @@ fn a_taken_port_is_told_and_found_free_later() {
 #[test]
 fn shutting_down_hangs_up_first() {
     in_system(async {
-        let (port_a, port_b) = (free_port(), free_port());
-        let a = Desk::new(config(vec![peer_account("alice", port_a)], "null", "null")).await;
-        let mut b = Desk::new(config(vec![peer_account("bob", port_b)], "null", "null")).await;
-        a.call("alice", &format!("bob@127.0.0.1:{port_b}"))
-            .await
-            .unwrap();
-        b.wait_call(CallState::Ringing).await;
-        b.agent
-            .send(AnswerCall { call: None })
-            .await
-            .unwrap()
-            .unwrap();
-        b.wait_call(CallState::Established).await;
+        let (mut a, _) = quiet("alice").await;
+        let (mut b, port_b) = quiet("bob").await;
+        let bob = format!("bob@127.0.0.1:{port_b}");
+        talk(&mut a, "alice", &mut b, &bob).await;
         a.agent.send(Shutdown).await.unwrap();
         assert_eq!(b.wait("the end", ended).await.1, CallCause::HungUpThere);
         while a.agent.send(QueryStatus).await.is_ok() {

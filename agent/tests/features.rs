@@ -6,13 +6,14 @@
 )]
 
 mod desk;
+#[path = "desk/talking.rs"]
+mod talking;
 
-use carillon_agent::command::{
-    AnswerCall, ForwardKind, HangupCall, SendDtmf, SendMessage, SwitchFeatures,
-};
+use carillon_agent::command::{ForwardKind, HangupCall, SendDtmf, SendMessage, SwitchFeatures};
 use carillon_agent::event::{AgentEvent, CallCause};
 use carillon_schemas::status::CallState;
 use desk::{Desk, config, free_port, in_system, peer_account};
+use talking::{quiet, talk};
 
 fn ended(event: &AgentEvent) -> Option<(CallCause, String)> {
     match event {
@@ -35,10 +36,9 @@ async fn switch(desk: &Desk, switch: SwitchFeatures) -> carillon_agent::view::Fe
 #[test]
 fn do_not_disturb_and_forwarding_are_switched_while_the_agent_runs() {
     in_system(async {
-        let (port_a, port_b, port_c) = (free_port(), free_port(), free_port());
-        let mut a = Desk::new(config(vec![peer_account("alice", port_a)], "null", "null")).await;
-        let mut b = Desk::new(config(vec![peer_account("bob", port_b)], "null", "null")).await;
-        let mut c = Desk::new(config(vec![peer_account("carol", port_c)], "null", "null")).await;
+        let (mut a, _) = quiet("alice").await;
+        let (mut b, port_b) = quiet("bob").await;
+        let (mut c, port_c) = quiet("carol").await;
         let bob = format!("bob@127.0.0.1:{port_b}");
 
         let quiet = SwitchFeatures {
@@ -219,16 +219,8 @@ fn texts_and_keys_go_from_desk_to_desk() {
             assert_eq!(refused.unwrap_err().word(), "not-delivered");
         }
 
-        a.call("alice", &bob).await.unwrap();
-        b.wait_call(CallState::Ringing).await;
-        b.agent
-            .send(AnswerCall { call: None })
-            .await
-            .unwrap()
-            .unwrap();
-        let call = a.wait_call(CallState::Established).await;
-        b.wait_call(CallState::Established).await;
-        a.wait_counters(call.id, |call| call.media.is_some()).await;
+        let (call, _) = talk(&mut a, "alice", &mut b, &bob).await;
+        a.wait_counters(call, |call| call.media.is_some()).await;
         let keys = SendDtmf {
             call: None,
             digits: "12#".into(),

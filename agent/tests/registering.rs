@@ -8,17 +8,20 @@
 mod desk;
 #[path = "desk/registrar.rs"]
 mod registrar;
+#[path = "desk/talking.rs"]
+mod talking;
 
 use std::time::Duration;
 
-use carillon_agent::command::{AnswerCall, HangupCall, PlaceCall, Shutdown};
+use carillon_agent::command::{HangupCall, Shutdown};
 use carillon_agent::event::AgentEvent;
 use carillon_agent::running::RunningAccount;
 use carillon_schemas::Secret;
 use carillon_schemas::config::AcceptFrom;
 use carillon_schemas::status::{AccountState, CallState};
-use desk::{Desk, account, config, free_port, in_system, peer_account};
+use desk::{Desk, account, config, in_system};
 use registrar::Registrar;
+use talking::{quiet, talk};
 
 fn registering(registrar: &Registrar) -> RunningAccount {
     account(serde_json::json!({
@@ -117,20 +120,9 @@ fn another_registrar_takes_over_at_once_and_the_call_lives() {
         let mut a = Desk::new(settings.clone()).await;
         assert_eq!(old.next().await.expires, 600);
         registered(&mut a).await;
-        let port = free_port();
-        let mut b = Desk::new(config(vec![peer_account("bob", port)], "null", "null")).await;
-        let place = PlaceCall {
-            account: None,
-            target: format!("bob@127.0.0.1:{port}"),
-        };
-        let call = a.agent.send(place).await.unwrap().unwrap();
-        b.wait_call(CallState::Ringing).await;
-        b.agent
-            .send(AnswerCall { call: None })
-            .await
-            .unwrap()
-            .unwrap();
-        a.wait_call(CallState::Established).await;
+        let (mut b, port) = quiet("bob").await;
+        let bob = format!("bob@127.0.0.1:{port}");
+        let (call, _) = talk(&mut a, "main", &mut b, &bob).await;
 
         settings.accounts[0].config.registrar = Some(new.address.to_string());
         a.apply(settings).await.unwrap();
@@ -147,9 +139,9 @@ fn another_registrar_takes_over_at_once_and_the_call_lives() {
                     .is_some_and(|media| media.packets_received >= count)
             }
         };
-        let before = a.wait_counters(call.id, received(1)).await.media.unwrap();
+        let before = a.wait_counters(call, received(1)).await.media.unwrap();
         let after = a
-            .wait_counters(call.id, received(before.packets_received + 25))
+            .wait_counters(call, received(before.packets_received + 25))
             .await;
         assert_eq!(after.media.unwrap().packets_lost, 0);
         // The successor calls while its predecessor still talks.

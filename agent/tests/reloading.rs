@@ -6,26 +6,18 @@
 )]
 
 mod desk;
+#[path = "desk/talking.rs"]
+mod talking;
 
-use carillon_agent::command::{AnswerCall, ApplyError, HangupCall};
+use carillon_agent::command::{ApplyError, HangupCall};
 use carillon_agent::event::AgentEvent;
 use carillon_schemas::status::{AccountState, CallState};
 use carillon_schemas::{Generation, Secret};
 use desk::{Desk, account, config, free_port, in_system, peer_account};
+use talking::{quiet, talk};
 
-async fn talking(a: &mut Desk, b: &mut Desk, port_b: u16) -> (u32, u32) {
-    let out = a
-        .call("alice", &format!("bob@127.0.0.1:{port_b}"))
-        .await
-        .unwrap();
-    b.wait_call(CallState::Ringing).await;
-    b.agent
-        .send(AnswerCall { call: None })
-        .await
-        .unwrap()
-        .unwrap();
-    a.wait_call(CallState::Established).await;
-    (out.id, b.wait_call(CallState::Established).await.id)
+fn bob(port: u16) -> String {
+    format!("bob@127.0.0.1:{port}")
 }
 
 fn received(count: u64) -> impl Fn(&carillon_agent::view::CallView) -> bool {
@@ -38,11 +30,11 @@ fn received(count: u64) -> impl Fn(&carillon_agent::view::CallView) -> bool {
 #[test]
 fn a_new_password_leaves_the_call_alone() {
     in_system(async {
-        let (port_a, port_b) = (free_port(), free_port());
+        let port_a = free_port();
         let mut settings = config(vec![peer_account("alice", port_a)], "null", "null");
         let mut a = Desk::new(settings.clone()).await;
-        let mut b = Desk::new(config(vec![peer_account("bob", port_b)], "null", "null")).await;
-        let (call, _) = talking(&mut a, &mut b, port_b).await;
+        let (mut b, port_b) = quiet("bob").await;
+        let (call, _) = talk(&mut a, "alice", &mut b, &bob(port_b)).await;
         let before = a.wait_counters(call, received(10)).await.media.unwrap();
         settings.accounts[0].config.password = Some(Secret::new("new".into()).unwrap());
         settings.generation = Some(Generation(2));
@@ -59,10 +51,9 @@ fn a_new_password_leaves_the_call_alone() {
 #[test]
 fn a_removed_accounts_call_lives_until_its_people_end_it() {
     in_system(async {
-        let (port_a, port_b) = (free_port(), free_port());
-        let mut a = Desk::new(config(vec![peer_account("alice", port_a)], "null", "null")).await;
-        let mut b = Desk::new(config(vec![peer_account("bob", port_b)], "null", "null")).await;
-        let (call, at_b) = talking(&mut a, &mut b, port_b).await;
+        let (mut a, _) = quiet("alice").await;
+        let (mut b, port_b) = quiet("bob").await;
+        let (call, at_b) = talk(&mut a, "alice", &mut b, &bob(port_b)).await;
         let applied = a.apply(config(Vec::new(), "null", "null")).await.unwrap();
         assert_eq!(applied.changes, ["account alice removed"]);
         assert!(a.view().await.accounts.is_empty());
@@ -84,11 +75,11 @@ fn a_removed_accounts_call_lives_until_its_people_end_it() {
 #[test]
 fn a_replaced_accounts_call_lives_and_the_port_goes_to_the_successor_after_it() {
     in_system(async {
-        let (port_a, port_b) = (free_port(), free_port());
+        let port_a = free_port();
         let mut settings = config(vec![peer_account("alice", port_a)], "null", "null");
         let mut a = Desk::new(settings.clone()).await;
-        let mut b = Desk::new(config(vec![peer_account("bob", port_b)], "null", "null")).await;
-        let (call, _) = talking(&mut a, &mut b, port_b).await;
+        let (mut b, port_b) = quiet("bob").await;
+        let (call, _) = talk(&mut a, "alice", &mut b, &bob(port_b)).await;
         settings.accounts[0].config.display_name = Some("Alice".into());
         let applied = a.apply(settings).await.unwrap();
         assert_eq!(applied.changes, ["account alice replaced"]);
@@ -158,11 +149,11 @@ fn a_configuration_that_cannot_run_changes_nothing_and_says_why() {
 #[test]
 fn a_hundred_changes_under_a_call_do_not_cut_it() {
     in_system(async {
-        let (port_a, port_b) = (free_port(), free_port());
+        let port_a = free_port();
         let mut settings = config(vec![peer_account("alice", port_a)], "null", "null");
         let mut a = Desk::new(settings.clone()).await;
-        let mut b = Desk::new(config(vec![peer_account("bob", port_b)], "null", "null")).await;
-        let (call, _) = talking(&mut a, &mut b, port_b).await;
+        let (mut b, port_b) = quiet("bob").await;
+        let (call, _) = talk(&mut a, "alice", &mut b, &bob(port_b)).await;
         for turn in 0..100_u64 {
             settings.generation = Some(Generation(turn));
             let alice = &mut settings.accounts[0].config;

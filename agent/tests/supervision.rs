@@ -7,31 +7,19 @@
 )]
 
 mod desk;
+#[path = "desk/talking.rs"]
+mod talking;
 
-use carillon_agent::command::{AnswerCall, InjectCallPanic, InjectPanic, RestartAccount};
+use carillon_agent::command::{InjectCallPanic, InjectPanic, RestartAccount};
 use carillon_agent::event::{AgentEvent, CallCause};
 use carillon_schemas::status::{AccountState, CallState};
 use desk::{Desk, config, free_port, in_system, peer_account};
+use talking::{quiet, talk};
 
 fn inject(account: &str) -> InjectPanic {
     InjectPanic {
         account: account.parse().unwrap(),
     }
-}
-
-async fn talking(a: &mut Desk, from: &str, b: &mut Desk, to: &str, port: u16) -> (u32, u32) {
-    let out = a
-        .call(from, &format!("{to}@127.0.0.1:{port}"))
-        .await
-        .unwrap();
-    let ringing = b.wait_call(CallState::Ringing).await;
-    let answer = AnswerCall {
-        call: Some(ringing.id),
-    };
-    b.agent.send(answer).await.unwrap().unwrap();
-    a.wait_call(CallState::Established).await;
-    b.wait_call(CallState::Established).await;
-    (out.id, ringing.id)
 }
 
 #[test]
@@ -42,8 +30,20 @@ fn a_panic_in_one_account_leaves_the_other_accounts_call_alone() {
         let mut a = Desk::new(config(accounts, "tone:440", "null")).await;
         let accounts = vec![peer_account("uno", ports[2]), peer_account("due", ports[3])];
         let mut b = Desk::new(config(accounts, "tone:440", "null")).await;
-        let (first, _) = talking(&mut a, "one", &mut b, "uno", ports[2]).await;
-        let (second, second_at_b) = talking(&mut a, "two", &mut b, "due", ports[3]).await;
+        let (first, _) = talk(
+            &mut a,
+            "one",
+            &mut b,
+            &format!("uno@127.0.0.1:{}", ports[2]),
+        )
+        .await;
+        let (second, second_at_b) = talk(
+            &mut a,
+            "two",
+            &mut b,
+            &format!("due@127.0.0.1:{}", ports[3]),
+        )
+        .await;
         let before = a
             .wait_counters(second, |call| {
                 call.media.is_some_and(|m| m.packets_received > 20)
@@ -112,11 +112,11 @@ fn a_panic_in_one_account_leaves_the_other_accounts_call_alone() {
 #[test]
 fn a_panic_in_a_call_ends_that_call_on_both_sides_and_nothing_else() {
     in_system(async {
-        let ports = [free_port(), free_port()];
-        let mut a = Desk::new(config(vec![peer_account("one", ports[0])], "null", "null")).await;
-        let mut b = Desk::new(config(vec![peer_account("uno", ports[1])], "null", "null")).await;
-        let (first, _) = talking(&mut a, "one", &mut b, "uno", ports[1]).await;
-        let (second, second_at_b) = talking(&mut a, "one", &mut b, "uno", ports[1]).await;
+        let (mut a, _) = quiet("one").await;
+        let (mut b, port) = quiet("uno").await;
+        let uno = format!("uno@127.0.0.1:{port}");
+        let (first, _) = talk(&mut a, "one", &mut b, &uno).await;
+        let (second, second_at_b) = talk(&mut a, "one", &mut b, &uno).await;
         let inject = InjectCallPanic { call: first };
         a.agent.send(inject).await.unwrap().unwrap();
         let ended = |event: &AgentEvent| match event {

@@ -64,6 +64,16 @@ pub(crate) async fn enrol_with(
     enrol(folder, ticket, options).await
 }
 
+/// A state folder of a desk that has enrolled with that server.
+pub(crate) async fn enrolled_at(
+    server: &Server,
+    fleet: &Fleet,
+) -> (tempfile::TempDir, StateFolder) {
+    let (temporary, folder) = state();
+    enrol_with(&folder, &ticket(server, fleet)).await.unwrap();
+    (temporary, folder)
+}
+
 /// The answer to an enrolment; notes the desk's keys.
 pub(crate) fn enrolled(request: &Request, fleet: &Fleet, keys: &Mutex<Option<DeskKeys>>) -> Reply {
     let asked: EnrolRequest = serde_json::from_slice(&request.body).unwrap();

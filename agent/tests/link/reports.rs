@@ -13,7 +13,7 @@ use carillon_agent::status::reporter::Boot;
 use carillon_agent::status::{self, Status};
 use carillon_schemas::status::{AccountState, StatusAnswer, StatusReport};
 
-use crate::desk::{PATIENCE, desk_id, enrol_with, enrolled, in_system, state, ticket, until};
+use crate::desk::{PATIENCE, desk_id, enrolled, enrolled_at, in_system, until};
 use crate::forge::Fleet;
 use crate::server::{Reply, Server};
 
@@ -70,8 +70,7 @@ fn all_is_told_first_then_what_changed_and_a_failure_is_told_again() {
                 Reply::new(304, "application/json", "").with("carillon-freshness", fresh)
             }
         });
-        let (_temporary, folder) = state();
-        enrol_with(&folder, &ticket(&server, &fleet)).await.unwrap();
+        let (_temporary, folder) = enrolled_at(&server, &fleet).await;
         let _agent = agent(&folder);
         until("three reports", || reports.lock().unwrap().len() >= 3).await;
         std::fs::write(
@@ -111,8 +110,7 @@ fn a_server_that_never_has_enough_is_not_flooded() {
             "/v1/desk/status" => Reply::json("{\"send_all\": true}"),
             _ => Reply::problem(500, "unexpected"),
         });
-        let (_temporary, folder) = state();
-        enrol_with(&folder, &ticket(&server, &fleet)).await.unwrap();
+        let (_temporary, folder) = enrolled_at(&server, &fleet).await;
         let _agent = agent(&folder);
         until("a report", || {
             !server.requests("/v1/desk/status").is_empty()
@@ -161,8 +159,7 @@ fn the_last_report_tells_that_the_agent_left() {
     in_system(async {
         let (fleet, reports) = (Fleet::new(), Arc::new(Mutex::new(Vec::new())));
         let server = noting(&fleet, &reports, None);
-        let (_temporary, folder) = state();
-        enrol_with(&folder, &ticket(&server, &fleet)).await.unwrap();
+        let (_temporary, folder) = enrolled_at(&server, &fleet).await;
         std::fs::write(
             folder.place("agent.yaml"),
             "accounts: [{id: own, address: 'sip:1@127.0.0.1', register: false}]",
@@ -191,8 +188,7 @@ fn a_server_that_does_not_answer_the_last_report_holds_nobody_up() {
     in_system(async {
         let (fleet, reports) = (Fleet::new(), Arc::new(Mutex::new(Vec::new())));
         let server = noting(&fleet, &reports, Some("shutting_down"));
-        let (_temporary, folder) = state();
-        enrol_with(&folder, &ticket(&server, &fleet)).await.unwrap();
+        let (_temporary, folder) = enrolled_at(&server, &fleet).await;
         let agent = agent(&folder);
         until("a report", || !reports.lock().unwrap().is_empty()).await;
         agent.send(Shutdown).await.unwrap();
@@ -215,8 +211,7 @@ fn check_sync_asks_the_server_at_once_and_no_more_often() {
             "/v1/desk/status" => Reply::json("{}"),
             _ => Reply::problem(503, "busy").with("retry-after", "600".to_owned()),
         });
-        let (_temporary, folder) = state();
-        enrol_with(&folder, &ticket(&server, &fleet)).await.unwrap();
+        let (_temporary, folder) = enrolled_at(&server, &fleet).await;
         let agent = agent(&folder);
         let polls = || server.requests("/v1/desk/config").len();
         until("the first poll", || polls() == 1).await;

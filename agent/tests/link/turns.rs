@@ -10,7 +10,7 @@ use carillon_schemas::desk_token::Unverified;
 use carillon_schemas::enrolment::DeskKeys;
 use carillon_schemas::envelope::PayloadType;
 
-use crate::desk::{Desk, desk_id, enrol_with, enrolled, in_system, state, ticket, until};
+use crate::desk::{Desk, desk_id, enrolled, enrolled_at, in_system, until};
 use crate::forge::{Fleet, Key, envelope};
 use crate::server::{Manner, Reply, Request, Server};
 
@@ -54,9 +54,8 @@ impl Stage {
         let keys = Arc::new(Mutex::new(None));
         let (server_mind, server_keys) = (mind.clone(), keys.clone());
         let server = Server::start(move |request| answer(request, &server_mind, &server_keys));
-        let (temporary, folder) = state();
         let fleet = mind.lock().unwrap().fleet.clone();
-        enrol_with(&folder, &ticket(&server, &fleet)).await.unwrap();
+        let (temporary, folder) = enrolled_at(&server, &fleet).await;
         Self {
             mind,
             keys,

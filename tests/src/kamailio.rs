@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::namespace::Namespace;
 use crate::process::Process;
 use crate::{Fault, Outcome, binaries, patience, ports};
 
@@ -39,6 +40,36 @@ pub struct Contact {
     pub expires: i64,
 }
 
+/// Where and with what a Kamailio runs.
+#[derive(Debug, Clone, Copy)]
+pub struct World<'a> {
+    /// Its configuration, a file of the repository.
+    pub file: &'a str,
+    /// Users and passwords.
+    pub users: &'a [(&'a str, &'a str)],
+    /// Files put into its folder first.
+    pub beside: &'a [(&'a str, String)],
+    /// What stands in the configuration, and what takes its place.
+    pub replace: &'a [(&'a str, &'a str)],
+    /// Its port; a free one of 127.0.0.1 when absent.
+    pub port: Option<u16>,
+    /// The network it lives in; this host's when absent.
+    pub namespace: Option<&'a Namespace>,
+}
+
+impl Default for World<'_> {
+    fn default() -> Self {
+        Self {
+            file: "deploy/demo/kamailio.cfg",
+            users: &[],
+            beside: &[],
+            replace: &[],
+            port: None,
+            namespace: None,
+        }
+    }
+}
+
 impl Kamailio {
     /// Starts it on a free port, with these users and passwords.
     ///
@@ -65,17 +96,36 @@ impl Kamailio {
         users: &[(&str, &str)],
         beside: &[(&str, String)],
     ) -> Outcome<Self> {
+        Self::start_world(&World {
+            file,
+            users,
+            beside,
+            ..World::default()
+        })
+    }
+
+    /// Starts it in a world of its own.
+    ///
+    /// # Errors
+    /// As [`Kamailio::start`].
+    pub fn start_world(world: &World<'_>) -> Outcome<Self> {
         let folder = TempDir::with_prefix("carillon-kamailio-")
             .map_err(|e| Fault::system("make a folder for Kamailio", e))?;
-        let port = ports::free()?;
+        let port = match world.port {
+            Some(port) => port,
+            None => ports::free()?,
+        };
         let demo = binaries::workspace().join("deploy/demo");
-        let template = read(&binaries::workspace().join(file))?;
-        let config = template
+        let mut config = read(&binaries::workspace().join(world.file))?;
+        for (old, new) in world.replace {
+            config = config.replace(old, new);
+        }
+        let config = config
             .replace("@SIP_PORT@", &port.to_string())
             .replace("@TLS_PORT@", &(port + 1).to_string())
             .replace("@MODULES@", &modules()?.to_string_lossy())
             .replace("@RUN_DIR@", &folder.path().to_string_lossy());
-        for (name, text) in beside {
+        for (name, text) in world.beside {
             std::fs::write(folder.path().join(name), text)
                 .map_err(|e| Fault::system(format!("write {name}"), e))?;
         }
@@ -91,9 +141,13 @@ impl Kamailio {
             "-Y".into(),
             folder.path().as_os_str().to_owned(),
         ];
+        let program = match world.namespace {
+            Some(namespace) => namespace.program(Path::new("kamailio"))?,
+            None => PathBuf::from("kamailio"),
+        };
         let process = Process::start(
             "kamailio",
-            Path::new("kamailio"),
+            &program,
             args.into_iter().chain(rest),
             folder.path(),
         )?;
@@ -102,7 +156,7 @@ impl Kamailio {
             folder,
             port,
         };
-        for (user, password) in users {
+        for (user, password) in world.users {
             kamailio.set_password(user, password)?;
         }
         patience::until("Kamailio's control socket", READY_WITHIN, || {
@@ -165,6 +219,16 @@ impl Kamailio {
                 .next()
                 .ok_or_else(|| self.process.last_words())
         })
+    }
+
+    /// Ends it at once, the way a power cut would.
+    pub fn kill(&mut self) {
+        // Its workers would live on without it.
+        let parent = self.process.pid().to_string();
+        let _ = Command::new("pkill")
+            .args(["-KILL", "-P", &parent])
+            .status();
+        self.process.kill();
     }
 
     /// How many REGISTERs of a user it has saved so far, refreshes included.

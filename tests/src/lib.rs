@@ -16,6 +16,8 @@ pub mod footprint;
 #[cfg(feature = "simulator")]
 pub mod https;
 pub mod kamailio;
+pub mod name_server;
+pub mod namespace;
 pub mod pair;
 pub mod patience;
 pub mod ports;

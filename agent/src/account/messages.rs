@@ -7,6 +7,7 @@ use super::Account;
 use crate::call::{Call, CallSettings};
 use crate::command::{CommandError, TransferTarget};
 use crate::running::RunningAccount;
+use crate::transport::Change;
 use crate::view::CallView;
 
 /// Call what was dialled.
@@ -81,6 +82,11 @@ pub(crate) struct UseCredentials(pub(crate) RunningAccount);
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct UseSettings(pub(crate) CallSettings);
+
+/// Addresses or routes changed, or the machine slept.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct NetworkChanged(pub(crate) Change);
 
 /// Withdraw from the registrar, take no new call, and leave when the last one ended.
 #[derive(Message)]

@@ -47,8 +47,8 @@ pub(crate) use identity::endpoint_config;
 #[cfg(feature = "panic-injection")]
 pub(crate) use messages::Panic;
 pub(crate) use messages::{
-    Answer, CallBegan, CallCrashed, Drain, Hangup, Hold, Leave, Place, PressByInfo, SendText,
-    SwitchesChanged, Transfer, UseCredentials, UseFeatures, UseSettings, Withdrawn,
+    Answer, CallBegan, CallCrashed, Drain, Hangup, Hold, Leave, NetworkChanged, Place, PressByInfo,
+    SendText, SwitchesChanged, Transfer, UseCredentials, UseFeatures, UseSettings, Withdrawn,
 };
 
 use identity::credentials;

@@ -3,24 +3,27 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use actix::{AsyncContext, Context, SpawnHandle, StreamHandler};
+use actix::{AsyncContext, Context, Handler, SpawnHandle, StreamHandler};
 use carillon_sip::message::{Frame, Framer};
-use carillon_sip::{FlowId, Transport};
+use carillon_sip::{FlowId, RegistrationState, Transport};
 use futures_util::StreamExt as _;
 use rustls::ClientConfig;
 use tokio::net::TcpStream;
 
 use super::listening::open_flow;
-use super::{Account, now};
+use super::{Account, Leaving, NetworkChanged, now};
 use crate::trace::Way;
 use crate::transport::{
-    Connection, Datagram, FlowError, Happening, Peer, SipTls, UdpFlow, accepted, connect, serve,
+    Change, Connection, Datagram, FlowError, Happening, Peer, SipTls, UdpFlow, accepted, connect,
+    local_address_towards, serve,
 };
 
 /// One flow.
 pub(super) struct Wire {
     carrier: Carrier,
     transport: Transport,
+    /// Whom it must reach.
+    peer: Option<SocketAddr>,
     /// Our address, once it is known.
     local: Option<SocketAddr>,
     /// Cuts what arrives on a stream into messages, for the trace alone.
@@ -109,6 +112,7 @@ impl Account {
             Wire {
                 carrier: Carrier::Udp(udp),
                 transport: Transport::Udp,
+                peer: remote,
                 local: Some(local),
                 framer: Framer::new(),
                 reader,
@@ -161,6 +165,7 @@ impl Account {
             Wire {
                 carrier: Carrier::Connection(connection),
                 transport,
+                peer: Some(peer),
                 local,
                 framer: Framer::new(),
                 reader,
@@ -246,6 +251,51 @@ impl Account {
             self.flow_trouble = Some(why.to_owned());
         }
         self.endpoint.flow_failed(now(), id, why);
+    }
+}
+
+impl Wire {
+    /// Whether it still leaves from the address it was opened with.
+    fn stands(&self, change: Change) -> bool {
+        // What a connection's far side, or a NAT on the way, made of it in a long sleep shows too late.
+        if change == Change::Slept && self.transport != Transport::Udp {
+            return false;
+        }
+        match (self.peer, self.local) {
+            (Some(peer), Some(local)) => {
+                local_address_towards(Some(peer)).is_ok_and(|now| now == local.ip())
+            }
+            _ => true,
+        }
+    }
+}
+
+impl Handler<NetworkChanged> for Account {
+    type Result = ();
+
+    fn handle(&mut self, NetworkChanged(change): NetworkChanged, ctx: &mut Context<Self>) {
+        if self.leaving != Leaving::Stays {
+            return;
+        }
+        let lost: Vec<FlowId> = self
+            .wires
+            .iter()
+            .filter(|(_, wire)| !wire.stands(change))
+            .map(|(id, _)| *id)
+            .collect();
+        let waits = matches!(
+            self.endpoint.registration(),
+            RegistrationState::Failed { .. }
+        );
+        if lost.is_empty() && !waits && change == Change::Network {
+            return;
+        }
+        tracing::info!(account = %self.account.id(), ?change, lost = lost.len(), "the network changed");
+        for id in lost {
+            self.flow_broke(id, "the network changed", ctx);
+        }
+        self.endpoint.network_changed(now());
+        self.drive(ctx);
     }
 }
 

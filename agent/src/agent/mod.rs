@@ -10,6 +10,7 @@ mod configuration;
 mod departure;
 mod features;
 mod moves;
+mod network;
 mod seat;
 mod service;
 mod system;
@@ -20,7 +21,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::{Instant, SystemTime};
 
-use actix::{Actor, Addr, Context};
+use actix::{Actor, Addr, AsyncContext, Context};
 use carillon_media::MediaEngine;
 use carillon_schemas::{AccountId, Timestamp};
 
@@ -34,6 +35,7 @@ use crate::call::CallSettings;
 use crate::running::RunningConfig;
 use crate::supervision::Roster;
 use crate::trace::Trace;
+use crate::transport::changes;
 
 use books::{CallEntry, Subscriber};
 use seat::Seat;
@@ -101,6 +103,7 @@ impl Actor for Agent {
     fn started(&mut self, ctx: &mut Context<Self>) {
         // Children never wait for the root; what they say must not be lost.
         ctx.set_mailbox_capacity(1_024);
+        ctx.add_stream(changes());
         for index in 0..self.services.len() {
             self.start_service(index, ctx);
         }

@@ -55,6 +55,25 @@ pub fn wakeups_per_second(pid: u32, span: Duration) -> Outcome<f64> {
     Ok(after.saturating_sub(before) as f64 / since.elapsed().as_secs_f64())
 }
 
+/// Time of any core that the process has used so far, in the kernel's ticks of 10 ms.
+///
+/// # Errors
+/// [`Fault::System`] when the process is gone.
+pub fn cpu_time(pid: u32) -> Outcome<Duration> {
+    let path = format!("/proc/{pid}/stat");
+    let text =
+        std::fs::read_to_string(&path).map_err(|e| Fault::system(format!("read {path}"), e))?;
+    // The name of the program, in parentheses, may hold anything.
+    let rest = text.rsplit(')').next().unwrap_or_default();
+    let ticks: u64 = rest
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .filter_map(|field| field.parse::<u64>().ok())
+        .sum();
+    Ok(Duration::from_millis(ticks * 10))
+}
+
 fn switches(pid: u32) -> Outcome<u64> {
     let mut sum = 0;
     for task in tasks(pid)? {

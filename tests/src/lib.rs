@@ -26,6 +26,7 @@ pub mod recording;
 pub mod relay;
 pub mod section;
 pub mod server;
+pub mod siege;
 pub mod sipp;
 pub mod sources;
 pub mod table;

@@ -53,7 +53,7 @@ const SILENCE: Duration = Duration::from_secs(30);
 
 /// What a NAT does with ports: kept where possible and good for any answer of the peer alone, or another for each peer.
 fn called_after_silence(kind: &str, masquerade: &str) {
-    let section = Section::begin(&format!("a {kind} NAT, and a call after silence"));
+    let section = Section::begin(format!("a {kind} NAT, and a call after silence"));
     let inside = Namespace::new().unwrap();
     let router = Namespace::new().unwrap();
     let outside = Namespace::new().unwrap();

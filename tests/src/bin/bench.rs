@@ -14,6 +14,7 @@ use carillon_tests::footprint::{Footprint, wakeups_per_second};
 use carillon_tests::kamailio::Kamailio;
 use carillon_tests::relay::{Passed, Relay};
 use carillon_tests::server::Server;
+use carillon_tests::siege;
 use carillon_tests::table::{Goal, Row, median, render};
 
 /// How long a start may take before it counts as failed.
@@ -26,6 +27,7 @@ struct Extent {
     starts: usize,
     publishes: usize,
     idle: Duration,
+    siege: Duration,
 }
 
 /// One phone's figures.
@@ -35,6 +37,7 @@ struct Figures {
     wakeups: Option<f64>,
     start: Option<f64>,
     publish: Option<f64>,
+    siege: Option<f64>,
 }
 
 fn main() -> ExitCode {
@@ -52,12 +55,14 @@ fn main() -> ExitCode {
             starts: 5,
             publishes: 11,
             idle: Duration::from_secs(20),
+            siege: Duration::from_secs(12),
         }
     } else {
         Extent {
             starts: 15,
             publishes: 51,
             idle: Duration::from_secs(60),
+            siege: Duration::from_secs(60),
         }
     };
     match measure(&extent, has("--peer-only")) {
@@ -127,6 +132,14 @@ fn measure(extent: &Extent, peer_only: bool) -> Outcome<Vec<Row>> {
     });
     if let Some(parts) = &parts {
         ours.publish = Some(parts.publish(extent.publishes)?);
+    }
+    if parts.is_some() {
+        // The other desk must not share the cores with it.
+        drop((parts, phone));
+        ours.siege = siege::lay(extent.siege)
+            .inspect_err(|fault| eprintln!("bench: no figure under scanners: {fault}"))
+            .ok()
+            .map(|siege| siege.cpu_percent);
     }
     Ok(rows(&ours, &peer))
 }
@@ -235,6 +248,12 @@ fn rows(ours: &Figures, peer: &Figures) -> Vec<Row> {
             "ms",
             (ours.publish, None),
             Goal::Below(50.0),
+        ),
+        row(
+            "CPU under scanners and a flood",
+            "%",
+            (ours.siege, None),
+            Goal::Below(5.0),
         ),
     ]
 }

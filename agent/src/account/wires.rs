@@ -303,9 +303,13 @@ impl StreamHandler<Arrived> for Account {
     fn handle(&mut self, arrived: Arrived, ctx: &mut Context<Self>) {
         match arrived.what {
             Ok(datagram) => {
-                self.trace_arrived(arrived.flow, datagram.from, &datagram.bytes);
+                let rationed = self.endpoint.rationed();
                 self.endpoint
-                    .receive(now(), arrived.flow, datagram.from, &datagram.bytes)
+                    .receive(now(), arrived.flow, datagram.from, &datagram.bytes);
+                // A flood must not wash everything else out of the trace.
+                if self.endpoint.rationed() == rationed {
+                    self.trace_arrived(arrived.flow, datagram.from, &datagram.bytes);
+                }
             }
             Err(error) => self.flow_broke(arrived.flow, &error.to_string(), ctx),
         }

@@ -21,6 +21,8 @@ pub struct Counts {
     pub flows: usize,
     /// Messages dropped because they could not be read, answered or matched, since the start.
     pub dropped: u64,
+    /// Requests of strangers dropped because there were too many of them, since the start; among the dropped.
+    pub rationed: u64,
     /// Requests refused because a limit was reached, since the start.
     pub refused: u64,
 }

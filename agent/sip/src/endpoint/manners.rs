@@ -32,6 +32,7 @@ pub(crate) struct Manners {
     rate: StrangerRate,
     sources: Vec<(IpAddr, Bucket)>,
     all: Bucket,
+    rationed: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +47,7 @@ impl Manners {
             rate,
             sources: Vec::new(),
             all: Bucket::full(rate.burst * ALL),
+            rationed: 0,
         }
     }
 
@@ -68,11 +70,17 @@ impl Manners {
         bucket.fill(now, burst, per_second);
         self.all.fill(now, burst * ALL, per_second * ALL);
         if bucket.tokens < 1.0 || self.all.tokens < 1.0 {
+            self.rationed += 1;
             return false;
         }
         bucket.tokens -= 1.0;
         self.all.tokens -= 1.0;
         true
+    }
+
+    /// How many were not looked at.
+    pub(crate) fn rationed(&self) -> u64 {
+        self.rationed
     }
 
     /// Forgets those that were silent long enough to be full again, else the one that was silent longest.

@@ -439,6 +439,12 @@ impl Endpoint {
         &self.core.config
     }
 
+    /// Requests of strangers dropped because there were too many of them, since the start.
+    #[must_use]
+    pub fn rationed(&self) -> u64 {
+        self.core.manners.rationed()
+    }
+
     /// How much the endpoint holds.
     #[must_use]
     pub fn counts(&self) -> Counts {
@@ -452,6 +458,7 @@ impl Endpoint {
             requests: self.core.outgoing.len(),
             flows: self.core.flows.len(),
             dropped: self.core.dropped,
+            rationed: self.core.manners.rationed(),
             refused: self.core.refused,
         }
     }

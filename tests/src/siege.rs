@@ -105,13 +105,18 @@ pub fn lay(span: Duration) -> Outcome<Siege> {
             ],
         ),
     ];
+    // All are wrapped before one runs: a script still open for writing while another thread forks cannot be run.
+    let tools = tools
+        .into_iter()
+        .map(|(tool, args)| Ok((tool, scanners.program(Path::new(tool))?, args)))
+        .collect::<Outcome<Vec<_>>>()?;
     let over = AtomicBool::new(false);
     let (rounds, calls, settled) = std::thread::scope(|scope| -> Outcome<_> {
         let running: Vec<_> = tools
             .iter()
-            .map(|(tool, args)| {
-                let (over, scanners) = (&over, &scanners);
-                scope.spawn(move || keep_running(scanners, tool, args, over))
+            .map(|(tool, program, args)| {
+                let over = &over;
+                scope.spawn(move || keep_running(tool, program, args, over))
             })
             .collect();
         let (mut calls, mut settled) = (0, None);
@@ -161,16 +166,10 @@ fn desk(network: &Namespace, name: &str, user: &str) -> Outcome<Desk> {
 }
 
 /// Runs a scanner again and again; how often.
-fn keep_running(
-    network: &Namespace,
-    tool: &str,
-    args: &[&str],
-    over: &AtomicBool,
-) -> Outcome<usize> {
-    let program = network.program(Path::new(tool))?;
+fn keep_running(tool: &str, program: &Path, args: &[&str], over: &AtomicBool) -> Outcome<usize> {
     let mut rounds = 0;
     while !over.load(Ordering::Relaxed) {
-        let mut child = Command::new(&program)
+        let mut child = Command::new(program)
             .args(args)
             .current_dir(std::env::temp_dir())
             .stdin(Stdio::null())

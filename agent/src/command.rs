@@ -175,6 +175,11 @@ pub struct RestartAccount {
 #[rtype(result = "AgentView")]
 pub struct QueryStatus;
 
+/// What the hooks' actor works with.
+#[derive(Message, Clone, Copy, Debug)]
+#[rtype(result = "crate::desktop::hooks::Assignment")]
+pub struct QueryHooks;
+
 /// Send every event from now on to this actor.
 #[derive(Message, Clone)]
 #[rtype(result = "()")]

@@ -96,6 +96,13 @@ pub enum AgentEvent {
         /// What they wrote.
         text: String,
     },
+    /// A hook did not do what it is for, or not in time.
+    HookFailed {
+        /// Which, for a person: `hooks[2] of agent.yaml, on incoming`.
+        hook: String,
+        /// What was tried, and what came of it. Holds nothing that a caller or a program said.
+        why: String,
+    },
     /// The account's own server hints that there is another configuration.
     CheckSync,
     /// The far side pressed a key.

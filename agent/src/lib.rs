@@ -13,6 +13,7 @@ pub mod call;
 pub mod cli;
 pub mod command;
 pub mod control;
+pub mod desktop;
 pub mod event;
 pub mod provisioning;
 pub mod reload;

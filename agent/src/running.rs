@@ -7,6 +7,8 @@ use carillon_schemas::config::{Account, Contact, Hook, Media, Network};
 use carillon_schemas::{AccountId, Generation, Secret};
 use serde::{Deserialize, Serialize};
 
+use crate::standalone::WebhookKey;
+
 /// Everything the agent runs at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunningConfig {
@@ -23,7 +25,7 @@ pub struct RunningConfig {
     /// The people everyone calls.
     pub contacts: Vec<Contact>,
     /// What runs when something happens.
-    pub hooks: Vec<Hook>,
+    pub hooks: Vec<RunningHook>,
 }
 
 impl RunningConfig {
@@ -51,7 +53,18 @@ impl RunningAccount {
     }
 }
 
-/// Where an account comes from.
+/// A hook that may run on this desk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunningHook {
+    /// Where it stands, for a person: `hooks[2] of agent.yaml, on incoming`.
+    pub name: String,
+    /// What it is.
+    pub hook: Hook,
+    /// What signs, where it posts.
+    pub key: Option<WebhookKey>,
+}
+
+/// Where an account or a hook comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {

@@ -11,6 +11,7 @@ pub use crate::accept_from::AcceptFrom;
 use crate::accept_from::{NO_KNOWN_PROXY, is_known};
 use crate::connection::Connection;
 use crate::features::Features;
+pub use crate::hook::{Hook, HookEvent};
 use crate::secret::SealedSecret;
 use crate::sip_address::{is_host, split_port};
 use crate::{AccountId, DeskId, Generation, SipAddress, Timestamp};
@@ -439,37 +440,6 @@ impl Network {
     }
 }
 
-/// Something to do when an event happens.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
-pub struct Hook {
-    /// The event.
-    pub on: HookEvent,
-    /// A program and its arguments; never a shell line. Tokens like `{number}` stand for the call's facts.
-    pub run: Vec<String>,
-}
-
-/// What a hook can wait for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum HookEvent {
-    /// A call comes in.
-    Incoming,
-    /// The user is alerted.
-    Ringing,
-    /// A call is answered.
-    Answered,
-    /// Sound flows.
-    MediaStarted,
-    /// The far side was busy.
-    Busy,
-    /// A call is over.
-    Ended,
-    /// A call was not answered.
-    Missed,
-}
-
 /// Someone to call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
@@ -551,18 +521,7 @@ pub fn validate_sections<S>(
         );
     }
     for (index, hook) in hooks.iter().enumerate() {
-        if hook.run.is_empty()
-            || hook.run.len() > 32
-            || hook
-                .run
-                .iter()
-                .any(|arg| arg.len() > 1_024 || arg.contains('\0'))
-        {
-            return fail(
-                format!("hooks[{index}].run"),
-                "must be a program with at most 31 arguments of at most 1024 bytes".into(),
-            );
-        }
+        hook.validate(&format!("hooks[{index}]"))?;
     }
     if contacts.len() > MAX_CONTACTS {
         return fail(

@@ -16,6 +16,8 @@ pub mod enrolment;
 pub mod envelope;
 pub mod features;
 pub mod fleet_file;
+pub mod hook;
+pub mod hook_template;
 pub mod identifier;
 #[cfg(feature = "json-schema")]
 pub mod json_schema;

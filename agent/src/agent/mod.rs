@@ -9,6 +9,7 @@ mod commands;
 mod configuration;
 mod departure;
 mod features;
+mod hooks;
 mod moves;
 mod network;
 mod seat;

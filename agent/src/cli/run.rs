@@ -11,6 +11,7 @@ use tracing_subscriber::prelude::*;
 use super::exit::{Exit, Failure};
 use crate::agent::{self, Agent, Service};
 use crate::control::{self, AgentPort};
+use crate::desktop::hooks::{self, Hooks};
 use crate::provisioning::http::Patience;
 use crate::provisioning::identity::Identity;
 use crate::provisioning::{self, LinkBoard, Provisioning};
@@ -61,6 +62,7 @@ pub(super) fn run(state: &Path, config: Option<PathBuf>) -> Result<(), Failure> 
         provisioning_service(&folder, agent_file, &board),
         status_service(&board, boot),
         control_service(&folder, listen, &board),
+        hooks_service(),
         rest_service(pages),
     ];
     let ran = agent::run(|| Agent::new(instance, services));
@@ -105,6 +107,16 @@ fn control_service(
             folder: folder.clone(),
             listen,
             port: AgentPort::new(&agent, board.clone()),
+        })
+    })
+}
+
+fn hooks_service() -> Service {
+    Service::with_last_words("hooks", |agent| {
+        Hooks::new(hooks::Setup {
+            assignment: agent.clone().recipient(),
+            subscribe: agent.clone().recipient(),
+            events: agent.recipient(),
         })
     })
 }

@@ -82,6 +82,9 @@ pub fn happening(event: &AgentEvent) -> Happening {
             "text_received",
             json!({ "account": account, "from": from, "name": name, "text": text }),
         ),
+        AgentEvent::HookFailed { hook, why } => {
+            ("hook_failed", json!({ "hook": hook, "why": why }))
+        }
         AgentEvent::CheckSync => ("check_sync", json!({})),
         AgentEvent::DtmfReceived { call, digit } => {
             ("dtmf_received", json!({ "call": call, "digit": digit }))

@@ -1,9 +1,9 @@
 //! The plan that leads from one configuration to another.
 
-use carillon_schemas::config::{Contact, Hook, Media, Network};
+use carillon_schemas::config::{Contact, Media, Network};
 use carillon_schemas::{AccountId, Generation};
 
-use crate::running::{RunningAccount, RunningConfig};
+use crate::running::{RunningAccount, RunningConfig, RunningHook};
 
 /// Changes in the order in which they are carried out.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -36,7 +36,7 @@ pub enum Change {
     /// The people everyone calls.
     Contacts(Vec<Contact>),
     /// What runs when something happens.
-    Hooks(Vec<Hook>),
+    Hooks(Vec<RunningHook>),
     /// The desk's name.
     Name(Option<String>),
     /// The generation of the server's part.

@@ -9,6 +9,8 @@ use carillon_schemas::strict::{self, ReadError};
 use carillon_schemas::{Account, Secret};
 use serde::Deserialize;
 
+use super::hooks::{self, HooksAllow, WebhookKey};
+
 /// The largest `agent.yaml`, in bytes.
 pub const MAX_AGENT_FILE_BYTES: usize = 1 << 20;
 
@@ -33,6 +35,12 @@ pub struct AgentFile {
     /// The desk's own hooks.
     #[serde(default)]
     pub hooks: Vec<Hook>,
+    /// What the server's hooks may do on this desk.
+    #[serde(default)]
+    pub hooks_allow: HooksAllow,
+    /// Keys that sign what hooks post.
+    #[serde(default)]
+    pub webhook_keys: Vec<WebhookKey>,
     /// The local API.
     #[serde(default)]
     pub control: Control,
@@ -98,8 +106,11 @@ pub fn read(path: &Path) -> Result<Option<AgentFile>, AgentFileError> {
         path: path.to_owned(),
         source,
     })?;
-    if let (Some(ca), Some(folder)) = (&file.server.ca_file, path.parent()) {
-        file.server.ca_file = Some(folder.join(ca));
+    if let Some(folder) = path.parent() {
+        let keys = file.webhook_keys.iter_mut().map(|key| &mut key.ca_file);
+        for ca in keys.chain([&mut file.server.ca_file]).flatten() {
+            *ca = folder.join(&*ca);
+        }
     }
     Ok(Some(file))
 }
@@ -124,6 +135,8 @@ impl AgentFile {
             &file.hooks,
             &file.contacts,
         )?;
+        file.hooks_allow.validate()?;
+        hooks::validate_keys(&file.webhook_keys)?;
         file.control.listen()?;
         Ok(file)
     }

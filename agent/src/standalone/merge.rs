@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use carillon_schemas::config::{
-    Contact, Hook, MAX_ACCOUNTS, MAX_CONTACTS, MAX_HOOKS, Media, Network,
-};
+use carillon_schemas::config::{Contact, MAX_ACCOUNTS, MAX_CONTACTS, Media, Network};
 
 use super::AgentFile;
 use crate::provisioning::Verified;
@@ -59,14 +57,8 @@ pub fn merge(server: Option<&Verified>, local: &AgentFile) -> Merged {
             "contacts of agent.yaml are left out: a desk has at most {MAX_CONTACTS}"
         ));
     }
-    let mut hooks: Vec<Hook> = server.map_or_else(Vec::new, |s| s.hooks.clone());
-    hooks.extend(local.hooks.iter().cloned());
-    if hooks.len() > MAX_HOOKS {
-        hooks.truncate(MAX_HOOKS);
-        warnings.push(format!(
-            "hooks of agent.yaml are left out: a desk has at most {MAX_HOOKS}"
-        ));
-    }
+    let of_server = server.map_or(&[][..], |s| &s.hooks);
+    let hooks = super::hooks::admit(of_server, local, &mut warnings);
     Merged {
         config: RunningConfig {
             generation: server.map(|s| s.generation),

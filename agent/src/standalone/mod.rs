@@ -4,9 +4,11 @@
 //! Applies nothing itself: [`crate::provisioning`] asks it and hands the result to the agent.
 
 mod file;
+mod hooks;
 mod merge;
 mod watch;
 
 pub use file::{AgentFile, AgentFileError, Control, MAX_AGENT_FILE_BYTES, Server, read};
+pub use hooks::{HooksAllow, WebhookKey};
 pub use merge::{Merged, merge};
 pub use watch::{Touched, WatchError, Watcher};

@@ -176,6 +176,9 @@ fn told(event: &AgentEvent) -> Option<(Level, &'static str, String)> {
             "call_turned_away",
             format!("{peer} on {account}: {why}"),
         ),
+        AgentEvent::HookFailed { hook, why } => {
+            (Level::Warning, "hook_failed", format!("{hook}: {why}"))
+        }
         // Digits may be a PIN, texts are for their readers; lamps and mailboxes are the user's.
         AgentEvent::TransferProgress { .. }
         | AgentEvent::DtmfReceived { .. }

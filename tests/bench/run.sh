@@ -21,6 +21,8 @@ if [ -z "${CARILLON_BIN_DIR-}" ]; then
         cargo build --quiet --release -p carillon-tests --no-default-features --bins)
     export CARILLON_BIN_DIR=${CARGO_TARGET_DIR:-$root/target}/release
 fi
+# The phone that answers SIPp's calls, and the reading of messages, are examples of the crate itself.
+(cd "$root" && cargo build --quiet --release -p carillon-sip --examples)
 "$CARILLON_BIN_DIR/bench" "$@"
 # Reading messages is measured beside other parsers, in a program of the crate itself.
 case " $* " in *" --peer-only "*) exit 0 ;; esac

@@ -47,6 +47,19 @@ pub fn fleet() -> Outcome<PathBuf> {
     find("carillon-fleet", "carillon-tests")
 }
 
+/// An example of one of our packages, built for release.
+///
+/// # Errors
+/// [`Fault::Missing`] with the build command.
+pub fn example(name: &str, package: &str) -> Outcome<PathBuf> {
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| workspace().join("target"), PathBuf::from);
+    existing(
+        target.join("release/examples").join(name),
+        &format!("cargo build --release -p {package} --example {name}"),
+    )
+}
+
 fn find(program: &str, package: &str) -> Outcome<PathBuf> {
     let folder = std::env::var_os("CARILLON_BIN_DIR")
         .map_or_else(|| workspace().join("target/release"), PathBuf::from);

@@ -5,10 +5,12 @@
 //! (tones in recordings, RTP streams on the wire, memory and wake-ups of a process).
 //! Never links the agent or the server: they are met as programs, the way an admin meets them.
 
+pub mod answering;
 pub mod baresip;
 pub mod binaries;
 pub mod capture;
 pub mod command_line;
+pub mod crowd;
 pub mod desk;
 pub mod events;
 pub mod fault;

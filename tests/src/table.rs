@@ -9,6 +9,8 @@ pub enum Goal {
     Below(f64),
     /// At most a fixed value.
     AtMost(f64),
+    /// At least a fixed value.
+    AtLeast(f64),
     /// At most the peer's figure.
     NoMoreThanPeer,
     /// Written down only.
@@ -50,6 +52,10 @@ impl Row {
             Goal::AtMost(limit) => (
                 Some(format!("<= {limit}")),
                 Some(ours.is_some_and(|o| o <= limit)),
+            ),
+            Goal::AtLeast(limit) => (
+                Some(format!(">= {limit}")),
+                Some(ours.is_some_and(|o| o >= limit)),
             ),
             Goal::NoMoreThanPeer => (
                 Some("<= peer".to_owned()),

@@ -7,7 +7,9 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use carillon_tests::Outcome;
+use carillon_tests::answering::{self, Answering};
 use carillon_tests::baresip::{Baresip, Setup};
+use carillon_tests::crowd::{self, Crowd};
 use carillon_tests::desk::Desk;
 use carillon_tests::events::Events;
 use carillon_tests::footprint::{Footprint, wakeups_per_second};
@@ -28,6 +30,7 @@ struct Extent {
     publishes: usize,
     idle: Duration,
     siege: Duration,
+    answering: Duration,
 }
 
 /// One phone's figures.
@@ -38,6 +41,8 @@ struct Figures {
     start: Option<f64>,
     publish: Option<f64>,
     siege: Option<f64>,
+    answering: Option<Answering>,
+    crowd: Option<Crowd>,
 }
 
 fn main() -> ExitCode {
@@ -56,6 +61,7 @@ fn main() -> ExitCode {
             publishes: 11,
             idle: Duration::from_secs(20),
             siege: Duration::from_secs(12),
+            answering: Duration::from_secs(2),
         }
     } else {
         Extent {
@@ -63,6 +69,7 @@ fn main() -> ExitCode {
             publishes: 51,
             idle: Duration::from_secs(60),
             siege: Duration::from_secs(60),
+            answering: Duration::from_secs(10),
         }
     };
     match measure(&extent, has("--peer-only")) {
@@ -140,6 +147,12 @@ fn measure(extent: &Extent, peer_only: bool) -> Outcome<Vec<Row>> {
             .inspect_err(|fault| eprintln!("bench: no figure under scanners: {fault}"))
             .ok()
             .map(|siege| siege.cpu_percent);
+        ours.crowd = crowd::gather()
+            .inspect_err(|fault| eprintln!("bench: no figures of many accounts: {fault}"))
+            .ok();
+        ours.answering = answering::measure(extent.answering)
+            .inspect_err(|fault| eprintln!("bench: no figures of calls answered: {fault}"))
+            .ok();
     }
     Ok(rows(&ours, &peer))
 }
@@ -254,6 +267,44 @@ fn rows(ours: &Figures, peer: &Figures) -> Vec<Row> {
             "%",
             (ours.siege, None),
             Goal::Below(5.0),
+        ),
+        row(
+            "an idle account more",
+            "KiB",
+            (ours.crowd.map(|crowd| crowd.account_kib), None),
+            Goal::Below(100.0),
+        ),
+        row(
+            "a desk with 100 accounts, RSS",
+            "MiB",
+            (ours.crowd.map(|crowd| crowd.rss_kib as f64 / 1_024.0), None),
+            Goal::None,
+        ),
+        row(
+            "a standing call more, no media",
+            "KiB",
+            (ours.answering.map(|answering| answering.call_kib), None),
+            Goal::Below(50.0),
+        ),
+        row(
+            "calls answered, no media",
+            "1/s",
+            (
+                ours.answering
+                    .map(|answering| f64::from(answering.clean_rate)),
+                None,
+            ),
+            Goal::AtLeast(1_200.0),
+        ),
+        row(
+            "the same for each second of processor",
+            "1/s",
+            (
+                ours.answering
+                    .map(|answering| answering.calls_per_cpu_second),
+                None,
+            ),
+            Goal::None,
         ),
     ]
 }

@@ -5,6 +5,7 @@ use super::manners::StrangerRate;
 use super::transport::Transport;
 use crate::digest::Credential;
 use crate::message::Uri;
+use crate::transaction::MAX_SERVER_TRANSACTIONS;
 use std::time::Duration;
 use thiserror::Error;
 
@@ -55,6 +56,9 @@ pub struct EndpointConfig {
     pub stranger_rate: StrangerRate,
     /// Calls at one time, in either direction; one more is answered 486.
     pub max_calls: usize,
+    /// Transactions that the far side began and that are not over, at one time; half of them for strangers. One more is answered
+    /// 503. Over UDP each lasts for 32 s after its response.
+    pub max_server_transactions: usize,
     /// How long a call may ring, in either direction, before it is ended.
     pub ring_limit: Duration,
     /// Take calls only from the addresses that the registrar and proxies resolved to. Anyone else gets 403.
@@ -93,6 +97,7 @@ impl EndpointConfig {
             keep_alive_interval: None,
             stranger_rate: StrangerRate::default(),
             max_calls: 8,
+            max_server_transactions: MAX_SERVER_TRANSACTIONS,
             ring_limit: Duration::from_secs(180),
             only_from_proxy: false,
             outbound: true,

@@ -16,5 +16,5 @@ mod timers;
 pub(crate) use clients::{ClientId, ClientNotice, Clients, Datagram};
 pub(crate) use key::ServerKey;
 pub(crate) use servers::Servers;
-pub use servers::{MAX_SERVER_TRANSACTIONS, MAX_STRANGER_TRANSACTIONS};
+pub use servers::{MAX_SERVER_TRANSACTIONS, STRANGERS_SHARE};
 pub(crate) use timers::{T1, T1_64, T2};

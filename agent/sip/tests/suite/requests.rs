@@ -3,10 +3,12 @@
 use crate::by_hand::*;
 use crate::network::*;
 use carillon_sip::message::{HeaderName, Message};
-use carillon_sip::transaction::MAX_STRANGER_TRANSACTIONS;
+use carillon_sip::transaction::{MAX_SERVER_TRANSACTIONS, STRANGERS_SHARE};
 use carillon_sip::{EndCause, Event};
 use std::net::SocketAddr;
 use std::time::Duration;
+
+const MAX_STRANGER_TRANSACTIONS: usize = MAX_SERVER_TRANSACTIONS / STRANGERS_SHARE;
 
 #[test]
 fn unknown_and_unwanted_requests_get_their_status() {

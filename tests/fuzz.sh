@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the fuzz targets of agent/sip/fuzz, one after the other, each for a while. Any finding is a failure.
+# Runs the fuzz targets of agent/sip/fuzz, as many at a time as there are cores, each for a while. Any finding is a failure.
 #
 #   tests/fuzz.sh [SECONDS [TARGET…]]     20 s each target; all of them
 #
@@ -20,11 +20,10 @@ RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-
 -Cllvm-args=-sanitizer-coverage-trace-compares" \
     cargo build --quiet --release --manifest-path "$crate/Cargo.toml" --target-dir "$target" --target "$host"
 
-failed=0
-for name in ${*:-$all}; do
-    corpus=$target/corpus/$name
+# run NAME : one target, for its time.
+run() {
+    local name=$1 corpus=$target/corpus/$1 seeds=()
     mkdir -p "$corpus" "$crate/artifacts/$name"
-    seeds=()
     [ -d "$crate/corpus/$name" ] && seeds+=("$crate/corpus/$name")
     case $name in message | framing) seeds+=("$root"/agent/sip/tests/corpus "$root"/agent/sip/tests/data/*) ;; esac
     # libFuzzer says little of a run that ends well: how many inputs it tried and what it covers.
@@ -32,10 +31,22 @@ for name in ${*:-$all}; do
         -artifact_prefix="$crate/artifacts/$name/" "$corpus" "${seeds[@]}" >"$target/$name.log" 2>&1; then
         echo "fuzz $name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$target/$name.log") runs in $seconds s, no finding"
     else
-        failed=$((failed + 1))
         echo "fuzz $name: a finding; the end of $target/$name.log:"
         tail -40 "$target/$name.log"
+        return 1
     fi
+}
+
+# As many at a time as there are cores.
+failed=0
+for name in ${*:-$all}; do
+    while [ "$(jobs -pr | wc -l)" -ge "$(nproc)" ]; do
+        wait -n || failed=$((failed + 1))
+    done
+    run "$name" &
+done
+while [ -n "$(jobs -p)" ]; do
+    wait -n || failed=$((failed + 1))
 done
 echo "fuzz targets with findings: $failed"
 [ "$failed" -eq 0 ]

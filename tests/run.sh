@@ -20,8 +20,9 @@ need_rust || exit 1
 export CARGO_TERM_COLOR=never CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-0} RUST_BACKTRACE=${RUST_BACKTRACE:-0}
 
 passed=0 failed=0 failures=() durations=()
-log=$(mktemp) || exit 1
-trap 'rm -f "$log"' EXIT
+logs=$(mktemp -d) || exit 1
+log=$logs/suite
+trap 'rm -rf "$logs"' EXIT
 
 # Adds up the tests that cargo's harness counted in $log; a run that ends badly without one that
 # failed (a build error, an abort) counts as one failure.
@@ -82,21 +83,59 @@ if wants units; then
     run_binaries all-units house docs
     suite "examples in the documentation" harness cargo test --quiet --workspace --all-features --doc
 fi
+# The release builds link for minutes on one core each, and fuzzing takes what is left: all side by side. Nothing here is
+# judged by time. Each has a folder of its own, since cargo lets one build at a time into a folder; and each package is built
+# by itself, since features asked for by one must not grow the other.
+wants_programs() { wants e2e || wants fleet || wants bench || wants demo; }
+builds=()
+# built NAME COMMAND… : in the background, with its output and its time kept.
+built() {
+    local name=$1; shift
+    builds+=("$name")
+    (
+        began=$SECONDS
+        "$@" >"$logs/$name" 2>&1
+        echo "$? $((SECONDS - began))" >"$logs/$name.end"
+    ) &
+}
+server_program() {
+    cargo build --quiet --release -p carillon-server --target-dir "$target/server" &&
+        cp "$target/server/release/carillon-server" "$target/release/carillon-server"
+}
+instruments() {
+    cargo build --quiet --release -p carillon-tests --bins --target-dir "$target/instruments" &&
+        cp "$target"/instruments/release/{bench,tone-check,carillon-fleet} "$target/release/"
+}
+if wants_programs; then
+    mkdir -p "$target/release"
+    built "release build: agent" cargo build --quiet --release -p carillon-agent
+    built "release build: server" server_program
+fi
 if wants fuzz; then
     suite "fuzz targets, 20 s each" one tests/fuzz.sh 20
+fi
+if wants_programs; then
+    echo "## release builds"
+    wait
+    built "release build: instruments" instruments
+    wait
+    for name in "${builds[@]}"; do
+        read -r code took <"$logs/$name.end" || code=1 took=0
+        durations+=("$(printf '%5d s  %s' "$took" "$name")")
+        if [ "$code" -eq 0 ]; then
+            passed=$((passed + 1))
+        else
+            failed=$((failed + 1)) failures+=("$name")
+            cat "$logs/$name"
+        fi
+    done
+    export CARILLON_BIN_DIR=$target/release
 fi
 if wants lab; then
     run_binaries lab
 fi
-if wants e2e || wants fleet || wants bench || wants demo; then
-    # One package at a time: features asked for by one must not grow the other.
-    suite "release build: agent" one cargo build --quiet --release -p carillon-agent &&
-    suite "release build: server" one cargo build --quiet --release -p carillon-server &&
-    suite "release build: instruments" one cargo build --quiet --release -p carillon-tests --no-default-features --bins
-    export CARILLON_BIN_DIR=$target/release
-fi
 if wants e2e; then
-    suite "build of the agent with panic injection" one cargo build --quiet --workspace --all-features --bin carillon
+    # The build of all tests, with every feature, has made that one too.
     export CARILLON_INJECTION_BIN_DIR=$target/debug
     end_to_end=()
     for file in tests/tests/*.rs tests/tests/*/main.rs; do
@@ -108,7 +147,6 @@ if wants e2e; then
     run_binaries "${end_to_end[@]}"
 fi
 if wants fleet; then
-    suite "release build: simulator" one cargo build --quiet --release -p carillon-tests --bin carillon-fleet
     harness_args=(--quiet --nocapture)
     run_binaries fleet
 fi

@@ -18,6 +18,7 @@ const LOCK: &str = "lock";
 #[derive(Debug, Clone)]
 pub struct StateFolder {
     path: PathBuf,
+    credentials: Option<PathBuf>,
 }
 
 /// Held by the one process that works on the folder; let go when dropped.
@@ -81,16 +82,29 @@ impl StateFolder {
         for folder in FOLDERS {
             make_private(&path.join(folder))?;
         }
-        Ok(Self {
-            path: path.to_owned(),
-        })
+        Ok(Self::at(path))
     }
 
     /// The folder as it is, to read what an agent wrote there; makes and checks nothing.
     pub fn at(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
+            credentials: None,
         }
+    }
+
+    /// The same with a folder beside it in which a service manager hands over secrets, read-only.
+    #[must_use]
+    pub fn with_credentials(self, credentials: Option<PathBuf>) -> Self {
+        Self {
+            credentials,
+            ..self
+        }
+    }
+
+    /// The place of a secret that a service manager hands over; `None` where none does.
+    pub fn credential(&self, name: &str) -> Option<PathBuf> {
+        self.credentials.as_ref().map(|folder| folder.join(name))
     }
 
     /// Where it is.
@@ -165,20 +179,16 @@ impl StateFolder {
     /// # Errors
     /// When it cannot be read or has more than `limit` bytes.
     pub fn read(&self, name: &str, limit: usize) -> Result<Option<Vec<u8>>, StateError> {
-        let path = self.place(name);
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(io_error("read", &path, e)),
-        };
-        let mut content = Vec::new();
-        file.take(limit as u64 + 1)
-            .read_to_end(&mut content)
-            .map_err(|e| io_error("read", &path, e))?;
-        if content.len() > limit {
-            return Err(StateError::TooLarge { path, limit });
-        }
-        Ok(Some(content))
+        read_at(self.place(name), limit)
+    }
+
+    /// The content of a secret that a service manager hands over; `None` when there is none of that name.
+    ///
+    /// # Errors
+    /// When it cannot be read or has more than `limit` bytes.
+    pub fn read_credential(&self, name: &str, limit: usize) -> Result<Option<Vec<u8>>, StateError> {
+        self.credential(name)
+            .map_or(Ok(None), |path| read_at(path, limit))
     }
 
     /// Gives a file the name of another, which it replaces.
@@ -205,12 +215,18 @@ impl StateFolder {
     }
 }
 
-/// Where the state stands when nobody says: `$CARILLON_STATE`, `/var/lib/carillon` for root, else below the
-/// user's `$XDG_STATE_HOME`. `None` when there is not even a home.
+/// Where the state stands when nobody says: `$CARILLON_STATE`, the `$STATE_DIRECTORY` of a service manager,
+/// `/var/lib/carillon` for root, else below the user's `$XDG_STATE_HOME`. `None` when there is not even a home.
 pub fn default_path() -> Option<PathBuf> {
     let variable = |name| std::env::var_os(name).filter(|v| !v.is_empty());
     if let Some(path) = variable("CARILLON_STATE") {
         return Some(path.into());
+    }
+    // A unit may ask for several; the first is the state.
+    if let Some(path) = variable("STATE_DIRECTORY")
+        && let Some(first) = std::env::split_paths(&path).next()
+    {
+        return Some(first);
     }
     if is_root() {
         return Some("/var/lib/carillon".into());
@@ -224,14 +240,36 @@ pub fn default_path() -> Option<PathBuf> {
 
 #[cfg(unix)]
 fn is_root() -> bool {
+    own_user() == Some(0)
+}
+
+/// The user this process runs as, by number.
+#[cfg(unix)]
+pub(crate) fn own_user() -> Option<u32> {
     use std::os::unix::fs::MetadataExt as _;
     // The process's own entry belongs to its effective user.
-    fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
+    fs::metadata("/proc/self").ok().map(|own| own.uid())
 }
 
 #[cfg(not(unix))]
 fn is_root() -> bool {
     false
+}
+
+fn read_at(path: PathBuf, limit: usize) -> Result<Option<Vec<u8>>, StateError> {
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(io_error("read", &path, e)),
+    };
+    let mut content = Vec::new();
+    file.take(limit as u64 + 1)
+        .read_to_end(&mut content)
+        .map_err(|e| io_error("read", &path, e))?;
+    if content.len() > limit {
+        return Err(StateError::TooLarge { path, limit });
+    }
+    Ok(Some(content))
 }
 
 fn io_error(action: &'static str, path: &Path, source: io::Error) -> StateError {

@@ -234,12 +234,17 @@ impl Vault {
         Ok(key_of(&bytes))
     }
 
+    /// The one that a service manager hands over goes before the one in the state folder: it may be bound to the
+    /// machine (`systemd-creds`), and never stands in the clear on the disk then.
     fn read_machine_key(&self) -> Result<Option<LessSafeKey>, VaultError> {
+        if let Some(bytes) = self.folder.read_credential(MACHINE_KEY, 32)? {
+            let path = self.folder.credential(MACHINE_KEY).unwrap_or_default();
+            return machine_key_of(bytes, path).map(Some);
+        }
         let path = self.folder.place(MACHINE_KEY);
         let Some(bytes) = self.folder.read(MACHINE_KEY, 32)? else {
             return Ok(None);
         };
-        let bytes = Zeroizing::new(bytes);
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
@@ -256,15 +261,20 @@ impl Vault {
                 return Err(VaultError::KeyOpenToOthers { path, mode });
             }
         }
-        let bytes: &[u8; 32] = bytes
-            .as_slice()
-            .try_into()
-            .map_err(|_| VaultError::KeyLost {
-                path,
-                what: "damaged",
-            })?;
-        Ok(Some(key_of(bytes)))
+        machine_key_of(bytes, path).map(Some)
     }
+}
+
+fn machine_key_of(bytes: Vec<u8>, path: PathBuf) -> Result<LessSafeKey, VaultError> {
+    let bytes = Zeroizing::new(bytes);
+    let bytes: &[u8; 32] = bytes
+        .as_slice()
+        .try_into()
+        .map_err(|_| VaultError::KeyLost {
+            path,
+            what: "damaged",
+        })?;
+    Ok(key_of(bytes))
 }
 
 /// A sealed secret on the disk.
@@ -414,6 +424,21 @@ mod tests {
         folder.remove(MACHINE_KEY).unwrap();
         let error = vault.get("desk").unwrap_err();
         assert!(error.to_string().contains("enrol"), "{error}");
+    }
+
+    #[test]
+    fn a_machine_key_that_is_handed_over_is_used_and_never_written_down() {
+        let (temporary, folder, _) = vault();
+        let handed = temporary.path().join("credentials");
+        std::fs::create_dir(&handed).unwrap();
+        std::fs::write(handed.join(MACHINE_KEY), [7; 32]).unwrap();
+        let folder = folder.with_credentials(Some(handed.clone()));
+        let vault = Vault::choose(&folder, Some(VaultKind::File));
+        vault.put("desk", b"secret").unwrap();
+        assert_eq!(&**vault.get("desk").unwrap().unwrap(), b"secret");
+        assert!(!folder.place(MACHINE_KEY).exists());
+        std::fs::write(handed.join(MACHINE_KEY), b"cut").unwrap();
+        assert!(matches!(vault.get("desk"), Err(VaultError::KeyLost { .. })));
     }
 
     #[test]

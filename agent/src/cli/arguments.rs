@@ -42,6 +42,9 @@ pub(super) enum Verb {
         /// The desk's own settings and accounts [default: agent.yaml in the state folder].
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
+        /// As the machine's service, before anybody logs on; sound is left to 'carillon session'.
+        #[arg(long)]
+        service: bool,
     },
     /// Enrol this desk with a server, by the ticket the admin gave.
     Enrol {

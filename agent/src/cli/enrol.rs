@@ -10,6 +10,7 @@ use carillon_schemas::ticket::MAX_TICKET;
 use super::client::Client;
 use super::exit::{Exit, Failure, exit_of};
 use super::print::{self, line, plain};
+use super::run::handed_over;
 use crate::control::EnrolBody;
 use crate::provisioning::Enrolled;
 use crate::provisioning::enrol::{EnrolError, Options, enrol as enrol_desk};
@@ -34,7 +35,9 @@ pub(super) fn enrol(
     };
     // A ticket that is cut is told apart before anyone is asked.
     let ticket: Ticket = text.parse().map_err(|e| failure(&EnrolError::Ticket(e)))?;
-    let folder = StateFolder::open(state).map_err(state_failure)?;
+    let folder = StateFolder::open(state)
+        .map_err(state_failure)?
+        .with_credentials(handed_over());
     let enrolled = match folder.lock() {
         Ok(_lock) => directly(&folder, &ticket, replace)?,
         Err(StateError::InUse { .. }) => {

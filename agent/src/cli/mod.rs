@@ -63,7 +63,7 @@ fn carry_out(arguments: Arguments) -> Result<(), Failure> {
             })
     };
     match arguments.verb {
-        Verb::Run { config } => run::run(&state()?, config),
+        Verb::Run { config, service } => run::run(&state()?, config, service),
         Verb::Enrol { ticket, replace } => enrol::enrol(&state()?, ticket, replace, json),
         Verb::Status => show::status(&state()?, json),
         Verb::Accounts { verb: None } => show::accounts(&state()?, json),

@@ -14,7 +14,7 @@ use crate::control::{self, AgentPort};
 use crate::desktop::hooks::{self, Hooks};
 use crate::provisioning::http::Patience;
 use crate::provisioning::identity::Identity;
-use crate::provisioning::{self, LinkBoard, Provisioning};
+use crate::provisioning::{self, LinkBoard, Provisioning, TicketFile};
 use crate::rest::Rest;
 use crate::standalone::{self, AgentFile};
 use crate::state_folder::{StateError, StateFolder};
@@ -26,11 +26,13 @@ const PREDECESSOR: Duration = Duration::from_secs(1);
 /// The name of an installation that never enrolled.
 const INSTANCE: &str = "instance";
 
-pub(super) fn run(state: &Path, config: Option<PathBuf>) -> Result<(), Failure> {
+pub(super) fn run(state: &Path, config: Option<PathBuf>, service: bool) -> Result<(), Failure> {
     // First of all: it must see one thread.
     let pages = CodePages::of_this_process();
     start_log()?;
-    let folder = StateFolder::open(state).map_err(state_failure)?;
+    let folder = StateFolder::open(state)
+        .map_err(state_failure)?
+        .with_credentials(handed_over());
     let _lock = folder.lock_within(PREDECESSOR).map_err(state_failure)?;
     let agent_file = config.unwrap_or_else(|| folder.place("agent.yaml"));
     let identity = Identity::load(&folder);
@@ -59,7 +61,7 @@ pub(super) fn run(state: &Path, config: Option<PathBuf>) -> Result<(), Failure> 
     let board = LinkBoard::default();
     let boot = Boot::new();
     let services = vec![
-        provisioning_service(&folder, agent_file, &board),
+        provisioning_service(&folder, agent_file, &board, service),
         status_service(&board, boot),
         control_service(&folder, listen, &board),
         hooks_service(),
@@ -69,8 +71,14 @@ pub(super) fn run(state: &Path, config: Option<PathBuf>) -> Result<(), Failure> 
     ran.map_err(|e| Failure::new(Exit::Unexpected, "unexpected", e.to_string()))
 }
 
-fn provisioning_service(folder: &StateFolder, agent_file: PathBuf, board: &LinkBoard) -> Service {
+fn provisioning_service(
+    folder: &StateFolder,
+    agent_file: PathBuf,
+    board: &LinkBoard,
+    service: bool,
+) -> Service {
     let (folder, board) = (folder.clone(), board.clone());
+    let tickets = TicketFile::places(&folder, service);
     Service::new("provisioning", move |agent| {
         Provisioning::new(provisioning::Setup {
             folder: folder.clone(),
@@ -80,6 +88,7 @@ fn provisioning_service(folder: &StateFolder, agent_file: PathBuf, board: &LinkB
             hints: Some(agent.clone().recipient()),
             events: agent.recipient(),
             patience: Patience::default(),
+            tickets: tickets.clone(),
         })
     })
 }
@@ -125,6 +134,12 @@ fn rest_service(pages: CodePages) -> Service {
     Service::new("rest", move |agent| {
         Rest::new(pages.clone(), agent.recipient())
     })
+}
+
+/// Where systemd puts what its `LoadCredential=` names.
+pub(super) fn handed_over() -> Option<PathBuf> {
+    let folder = std::env::var_os("CREDENTIALS_DIRECTORY")?;
+    (!folder.is_empty()).then(|| folder.into())
 }
 
 /// A random name that stays with the installation.

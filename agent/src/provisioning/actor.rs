@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use actix::{
-    Actor, ActorFutureExt as _, AsyncContext as _, Context, Handler, Message, Recipient,
-    ResponseActFuture, SpawnHandle, WrapFuture as _,
+    Actor, ActorFuture, ActorFutureExt as _, AsyncContext as _, Context, Handler, Message,
+    Recipient, ResponseActFuture, SpawnHandle, WrapFuture as _,
 };
 use carillon_schemas::status::{MAX_TEXT, Refusal};
 use carillon_schemas::{Generation, Ticket, Timestamp};
@@ -20,6 +20,7 @@ use super::enrol::{EnrolError, Enrolled, Options, enrol};
 use super::good;
 use super::http::Patience;
 use super::identity::Identity;
+use super::ticket_file::TicketFile;
 use super::verify::Verified;
 use crate::command::{Applied, ApplyConfig, ApplyError, Subscribe};
 use crate::event::AgentEvent;
@@ -49,6 +50,8 @@ pub struct Setup {
     pub hints: Option<Recipient<Subscribe>>,
     /// How long the server may take.
     pub patience: Patience,
+    /// Where an installer may have left a ticket.
+    pub tickets: Vec<TicketFile>,
 }
 
 /// The actor.
@@ -71,6 +74,8 @@ pub struct Provisioning {
     /// A candidate that came while `agent.yaml` was being applied.
     waiting: Option<Candidate>,
     openings: Backoff,
+    /// Enrolments by a ticket that an installer left.
+    pub(super) ticket_tries: Backoff,
     pub(super) poll_wait: Duration,
 }
 
@@ -110,6 +115,7 @@ impl Provisioning {
             local_changed: false,
             waiting: None,
             openings: Backoff::default(),
+            ticket_tries: Backoff::default(),
             poll_wait: Duration::from_secs(240),
         }
     }
@@ -118,7 +124,7 @@ impl Provisioning {
         self.setup.events.do_send(event);
     }
 
-    fn warn(&self, text: String) {
+    pub(super) fn warn(&self, text: String) {
         tracing::warn!("{text}");
         self.tell(AgentEvent::ConfigWarning { text });
     }
@@ -149,7 +155,7 @@ impl Provisioning {
     }
 
     /// Takes up the identity on the disk, if there is one, and begins anew with it.
-    fn open_desk(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn open_desk(&mut self, ctx: &mut Context<Self>) {
         self.era += 1;
         self.desk = None;
         self.waiting = None;
@@ -443,6 +449,7 @@ impl Actor for Provisioning {
         }
         self.read_local();
         self.open_desk(ctx);
+        self.use_ticket_file(ctx);
     }
 }
 
@@ -470,7 +477,22 @@ impl Handler<Touched> for Provisioning {
 impl Handler<Enrol> for Provisioning {
     type Result = ResponseActFuture<Self, Result<Enrolled, EnrolError>>;
 
-    fn handle(&mut self, message: Enrol, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, message: Enrol, _: &mut Context<Self>) -> Self::Result {
+        Box::pin(self.enrolment(message).map(|result, act, ctx| {
+            if result.as_ref().is_ok_and(|enrolled| !enrolled.already) {
+                act.open_desk(ctx);
+            }
+            result
+        }))
+    }
+}
+
+impl Provisioning {
+    /// An enrolment on its way; changes nothing here.
+    pub(super) fn enrolment(
+        &self,
+        message: Enrol,
+    ) -> impl ActorFuture<Self, Output = Result<Enrolled, EnrolError>> + use<> {
         let folder = self.setup.folder.clone();
         let ca_file = self.local.server.ca_file.clone();
         let patience = self.setup.patience;
@@ -483,12 +505,7 @@ impl Handler<Enrol> for Provisioning {
             };
             enrol(&folder, &message.ticket, options).await
         };
-        Box::pin(enrolment.into_actor(self).map(|result, act, ctx| {
-            if result.as_ref().is_ok_and(|enrolled| !enrolled.already) {
-                act.open_desk(ctx);
-            }
-            result
-        }))
+        enrolment.into_actor(self)
     }
 }
 

@@ -10,7 +10,7 @@ use carillon_agent::event::AgentEvent;
 use carillon_agent::provisioning::enrol::{Options, enrol};
 use carillon_agent::provisioning::http::Patience;
 use carillon_agent::provisioning::{
-    EnrolError, Enrolled, LinkBoard, LinkView, Provisioning, Setup,
+    EnrolError, Enrolled, LinkBoard, LinkView, Provisioning, Setup, TicketFile,
 };
 use carillon_agent::running::RunningConfig;
 use carillon_agent::state_folder::StateFolder;
@@ -166,6 +166,7 @@ impl Desk {
             hints: None,
             events: agent.recipient(),
             patience: PATIENCE,
+            tickets: TicketFile::places(folder, false),
         })
         .start();
         Self {

@@ -29,6 +29,7 @@ fn agent(folder: &StateFolder) -> Addr<Agent> {
             hints: Some(agent.clone().recipient()),
             events: agent.recipient(),
             patience: PATIENCE,
+            tickets: vec![],
         })
     });
     let boot = Boot::new();

@@ -19,6 +19,9 @@ pub mod provisioning;
 pub mod reload;
 pub mod rest;
 pub mod running;
+#[cfg(unix)]
+pub mod service_manager;
+pub mod session;
 pub mod standalone;
 pub mod state_folder;
 pub mod status;

@@ -55,6 +55,10 @@ pub struct Features {
     /// Whether others may see that somebody is here and talks (false).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub publish_presence: Option<bool>,
+    /// The user of the desk whose session hears the account's calls, where the agent runs as a service for several;
+    /// whoever logged on last when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_user: Option<String>,
 }
 
 /// Where calls go instead of ringing: answered 302 with the other address.
@@ -205,6 +209,12 @@ impl Features {
                 let key = format!("{key}[{place}]");
                 check_number(number).map_err(|why| error(at, &key, why))?;
             }
+        }
+        if let Some(user) = &self.session_user
+            && (user.is_empty() || user.len() > 128 || user.chars().any(char::is_control))
+        {
+            let why = "must be 1 to 128 bytes without control characters".to_owned();
+            return Err(error(at, "session_user", why));
         }
         for (place, number) in self.emergency.iter().flat_map(|e| &e.numbers).enumerate() {
             if !number.bytes().all(|byte| byte.is_ascii_digit()) || number.len() > 15 {

@@ -23,6 +23,7 @@ pub use code_pages::CodePages;
 pub use codec::{Codec, CodecKind, codec};
 pub use device::catalogue::{DeviceInfo, list_devices};
 pub use device::error::DeviceError;
+pub use device::far::{FarFeed, FarSink, FarSource, FarTap, far_sink, far_source};
 pub use device::spec::{DeviceSpec, DeviceSpecError};
 pub use device::{AudioSink, AudioSource, open_sink, open_source};
 pub use dtmf::digit::{Digit, DtmfError};

@@ -326,7 +326,7 @@ impl Handler<Place> for Account {
             Ok(outgoing) => outgoing,
             Err(why) => return Box::pin(std::future::ready(Err(bad(why))).into_actor(self)),
         };
-        let settings = self.settings.clone();
+        let settings = self.call_settings();
         let address = self.address_for(&outgoing.uri);
         let limit = self.endpoint.config().max_calls;
         if outgoing.emergency {
@@ -371,7 +371,7 @@ impl Handler<Answer> for Account {
             Ok((_, line)) => line.source,
             Err(error) => return Box::pin(std::future::ready(Err(error)).into_actor(self)),
         };
-        let settings = self.settings.clone();
+        let settings = self.call_settings();
         let address = match source {
             Some(source) => local_address_towards(Some(source)).map_err(|error| error.to_string()),
             None => Err("it is an outgoing call".to_owned()),

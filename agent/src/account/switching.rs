@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use super::messages::{PressByInfo, SendText, SwitchesChanged, UseFeatures};
 use super::{Account, now};
+use crate::call::CallSettings;
 use crate::command::CommandError;
 use crate::running::RunningAccount;
 
@@ -18,6 +19,14 @@ impl Account {
     /// The calling features in force.
     pub(super) fn features(&self) -> Features {
         self.switches.borrow().over(&self.account.config.features)
+    }
+
+    /// What the account's next call is made with.
+    pub(super) fn call_settings(&self) -> CallSettings {
+        let mut settings = self.settings.clone();
+        let user = &self.account.config.features.session_user;
+        settings.session.user.clone_from(user);
+        settings
     }
 
     pub(super) fn awaits_rescue(&self) -> bool {

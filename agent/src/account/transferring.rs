@@ -56,7 +56,7 @@ impl Account {
         }
         // Nobody shall hear on the old call what is said on the new one.
         line.call.do_send(Quiet(true));
-        let settings = self.settings.clone();
+        let settings = self.call_settings();
         let address: IpAddr = self.address_for(&target.to_string());
         let sound = async move {
             let sound = Sound::open(&settings, address).await;

@@ -100,7 +100,10 @@ impl Handler<ApplyConfig> for Agent {
         };
         let plan = plan(&self.config, &config);
         self.config = config;
-        self.settings = settings;
+        self.settings = CallSettings {
+            session: self.session.clone(),
+            ..settings
+        };
         for change in &plan.changes {
             self.carry_out(change, ctx);
         }

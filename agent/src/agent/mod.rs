@@ -34,6 +34,7 @@ pub use system::{SystemError, run};
 use crate::account::{Account, Switches};
 use crate::call::CallSettings;
 use crate::running::RunningConfig;
+use crate::session::SessionPlace;
 use crate::supervision::Roster;
 use crate::trace::Trace;
 use crate::transport::changes;
@@ -48,6 +49,8 @@ pub struct Agent {
     config: RunningConfig,
     trace: Trace,
     settings: CallSettings,
+    /// The sessions of the desk's users, and whether this is a service that has no sound of its own.
+    session: SessionPlace,
     applied_at: Option<Timestamp>,
     engine: MediaEngine,
     numbers: Rc<Cell<u32>>,
@@ -77,6 +80,7 @@ impl Agent {
             config: RunningConfig::default(),
             trace: Trace::default(),
             settings: CallSettings::default(),
+            session: SessionPlace::default(),
             applied_at: None,
             engine: MediaEngine::new(),
             numbers: Rc::new(Cell::new(0)),
@@ -90,6 +94,14 @@ impl Agent {
             departing: false,
             said_farewell: false,
         }
+    }
+
+    /// The same with the sound of its calls led to the sessions of users.
+    #[must_use]
+    pub fn with_session(mut self, session: SessionPlace) -> Self {
+        self.settings.session = session.clone();
+        self.session = session;
+        self
     }
 }
 

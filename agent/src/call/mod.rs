@@ -19,6 +19,7 @@ use carillon_media::{MediaEngine, MediaError, MediaEvent, MediaHandle, StartSess
 use carillon_schemas::Timestamp;
 use carillon_schemas::status::CallState;
 use carillon_sip::NegotiatedMedia;
+use futures_util::stream;
 
 use crate::command::CommandError;
 use crate::event::AgentEvent;
@@ -123,6 +124,9 @@ impl Call {
         let Some(sound) = self.sound.take() else {
             return Err("no ports and devices were prepared".to_owned());
         };
+        ctx.add_message_stream(stream::unfold(sound.troubles, |mut troubles| async {
+            Some((Troubled(troubles.recv().await?), troubles))
+        }));
         let addr = ctx.address();
         let start = StartSession {
             rtp: sound.rtp,
@@ -336,6 +340,22 @@ impl Handler<Heard> for Call {
             ))),
             MediaEvent::Failed { reason } => self.sound_failed(reason),
             _ => {}
+        }
+    }
+}
+
+/// A device in a user's session does not play along, or nobody is there to hear.
+#[derive(actix::Message)]
+#[rtype(result = "()")]
+struct Troubled(String);
+
+impl Handler<Troubled> for Call {
+    type Result = ();
+
+    fn handle(&mut self, Troubled(text): Troubled, _: &mut Context<Self>) {
+        if !self.ending {
+            let call = self.view.id;
+            self.agent.do_send(AgentEvent::MediaTrouble { call, text });
         }
     }
 }

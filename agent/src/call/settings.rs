@@ -8,6 +8,7 @@ use carillon_schemas::config::{CodecName, Media, Network};
 use carillon_sip::Codec;
 
 use crate::command::ApplyError;
+use crate::session::SessionPlace;
 
 /// Sound and port settings, read from a configuration and checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +25,8 @@ pub struct CallSettings {
     pub jitter: JitterConfig,
     /// UDP ports for RTP and RTCP.
     pub ports: RangeInclusive<u16>,
+    /// Whose sound it is, and how to get to their session.
+    pub session: SessionPlace,
 }
 
 impl CallSettings {
@@ -64,6 +67,7 @@ impl CallSettings {
                 maximum,
             },
             ports: network.rtp_ports(),
+            session: SessionPlace::default(),
         })
     }
 
@@ -90,6 +94,7 @@ impl Default for CallSettings {
             ptime_ms: Media::default().ptime_ms(),
             jitter: JitterConfig::default(),
             ports: Network::default().rtp_ports(),
+            session: SessionPlace::default(),
         }
     }
 }

@@ -5,13 +5,14 @@
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
-use carillon_media::{
-    AudioSink, AudioSource, CodecKind, DeviceSpec, Remote, SessionConfig, bind_rtp_pair, open_sink,
-    open_source,
-};
+use carillon_media::{AudioSink, AudioSource, CodecKind, Remote, SessionConfig, bind_rtp_pair};
 use carillon_sip::{Direction, LocalMedia, NegotiatedMedia};
+use tokio::sync::mpsc;
 
 use super::settings::CallSettings;
+
+/// Troubles of one call that wait to be told; what comes beyond them says the same.
+const MAX_TROUBLES: usize = 4;
 
 /// Ports and devices of one call that is about to be.
 pub(crate) struct Sound {
@@ -19,6 +20,8 @@ pub(crate) struct Sound {
     pub(super) rtcp: UdpSocket,
     pub(super) source: Box<dyn AudioSource>,
     pub(super) sink: Box<dyn AudioSink>,
+    /// What is wrong with devices in a session, as it comes.
+    pub(super) troubles: mpsc::Receiver<String>,
     address: SocketAddr,
 }
 
@@ -32,13 +35,19 @@ impl Sound {
             bind_rtp_pair(address, settings.ports.clone()).map_err(|error| error.to_string())?;
         let address = rtp.local_addr().map_err(|error| error.to_string())?;
         let (input, output) = (settings.input.clone(), settings.output.clone());
+        let place = settings.session.clone();
+        let waits = place.may_wait(&input) || place.may_wait(&output);
+        let (tell, troubles) = mpsc::channel(MAX_TROUBLES);
         let open = move || -> Result<_, String> {
-            let source = open_source(&input).map_err(|error| error.to_string())?;
-            let sink = open_sink(&output).map_err(|error| error.to_string())?;
+            let source = place
+                .open_source(&input, &tell)
+                .map_err(|error| error.to_string())?;
+            let sink = place
+                .open_sink(&output, &tell)
+                .map_err(|error| error.to_string())?;
             Ok((source, sink))
         };
-        let at_once = |spec: &DeviceSpec| matches!(spec, DeviceSpec::Null | DeviceSpec::Tone(_));
-        let (source, sink) = if at_once(&settings.input) && at_once(&settings.output) {
+        let (source, sink) = if !waits {
             open()?
         } else {
             tokio::task::spawn_blocking(open)
@@ -50,6 +59,7 @@ impl Sound {
             rtcp,
             source,
             sink,
+            troubles,
             address,
         })
     }
@@ -133,6 +143,7 @@ fn kind_of(name: &str) -> Option<CodecKind> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use carillon_media::DeviceSpec;
     use carillon_sip::Codec;
 
     fn agreed(codec: Codec) -> NegotiatedMedia {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use carillon_media::DeviceSpec;
 use carillon_schemas::AccountId;
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -45,6 +46,19 @@ pub(super) enum Verb {
         /// As the machine's service, before anybody logs on; sound is left to 'carillon session'.
         #[arg(long)]
         service: bool,
+    },
+    /// Lend the machine's service the sound of this session, until it ends. Needs no rights of its own.
+    #[cfg(unix)]
+    Session {
+        /// The service's socket [default: $CARILLON_SOCKET, else /run/carillon/control.sock].
+        #[arg(long, value_name = "PATH")]
+        socket: Option<PathBuf>,
+        /// The microphone, whatever the configuration names: a name, 'default', tone:440, wav:FILE or null.
+        #[arg(long, value_name = "DEVICE")]
+        input: Option<DeviceSpec>,
+        /// The loudspeaker.
+        #[arg(long, value_name = "DEVICE")]
+        output: Option<DeviceSpec>,
     },
     /// Enrol this desk with a server, by the ticket the admin gave.
     Enrol {

@@ -4,7 +4,6 @@
 //! the verbs are as fast as the agent.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,28 +12,27 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::exit::{Exit, Failure};
-use crate::control::{ControlAddress, Happening};
-use crate::state_folder::{StateError, StateFolder};
+use super::way::{Connection, Way};
+use crate::control::Happening;
+use crate::state_folder::StateError;
 
 /// The largest answer, in bytes: 128 accounts and hundreds of calls fit many times.
 const MAX_ANSWER: u64 = 16 << 20;
-/// How long the agent may take to accept.
-const CONNECT: Duration = Duration::from_secs(2);
 
 /// The running agent of a state folder.
 pub(super) struct Client {
-    address: ControlAddress,
+    ways: Vec<Way>,
 }
 
 /// The stream of events.
-pub(super) struct Events(BufReader<TcpStream>);
+pub(super) struct Events(BufReader<Connection>);
 
 impl Client {
     /// The agent of that state folder, if one says that it runs.
     pub(super) fn of(state: &Path) -> Result<Self, Failure> {
-        match ControlAddress::load(&StateFolder::at(state)) {
-            Ok(Some(address)) => Ok(Self { address }),
-            Ok(None) => Err(not_running(state)),
+        match Way::all(state) {
+            Ok(ways) if ways.is_empty() => Err(not_running(state)),
+            Ok(ways) => Ok(Self { ways }),
             Err(StateError::Io { source, .. })
                 if source.kind() == std::io::ErrorKind::NotADirectory =>
             {
@@ -69,7 +67,7 @@ impl Client {
         let mut stream = self.send("GET", "/v1/events", b"", Duration::from_secs(10))?;
         let status = read_head(&mut stream)?;
         if status != 200 {
-            return Err(self.refused(stream));
+            return Err(refused(stream));
         }
         stream
             .get_ref()
@@ -88,7 +86,7 @@ impl Client {
         let mut stream = self.send(method, path, body, patience)?;
         let status = read_head(&mut stream)?;
         if !(200..300).contains(&status) {
-            return Err(self.refused(stream));
+            return Err(refused(stream));
         }
         let mut answer = Vec::new();
         stream
@@ -113,48 +111,36 @@ impl Client {
         path: &str,
         body: &[u8],
         patience: Duration,
-    ) -> Result<BufReader<TcpStream>, Failure> {
-        let address = self.address.address;
-        let stream = TcpStream::connect_timeout(&address, CONNECT).map_err(|e| {
-            let text = format!(
-                "no agent answers at {address}, where one said it would: {e} (start it with 'carillon run')"
-            );
-            Failure::new(Exit::NotRunning, "not-running", text)
-        })?;
-        stream.set_nodelay(true).map_err(unexpected)?;
+    ) -> Result<BufReader<Connection>, Failure> {
+        let (way, mut stream) = self.connect()?;
         stream
             .set_read_timeout(Some(patience))
             .map_err(unexpected)?;
         let mut request = format!(
-            "{method} {path} HTTP/1.0\r\nHost: {address}\r\nAuthorization: Bearer {}\r\n\
-             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-            self.address.token(),
+            "{method} {path} HTTP/1.0\r\n{}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            way.credentials(),
             body.len()
         )
         .into_bytes();
         request.extend_from_slice(body);
-        (&stream).write_all(&request).map_err(broken)?;
+        stream.write_all(&request).map_err(broken)?;
         Ok(BufReader::new(stream))
     }
 
-    fn refused(&self, stream: BufReader<TcpStream>) -> Failure {
-        let mut answer = Vec::new();
-        let read = stream.take(MAX_ANSWER).read_to_end(&mut answer);
-        match read.map(|_| serde_json::from_slice::<Problem>(&answer)) {
-            // Another program has the port of an agent that is gone.
-            Ok(Ok(problem)) if problem.word() == "wrong-token" => {
-                Failure::new(Exit::NotRunning, "not-running", problem.detail)
+    /// The first way that leads to somebody: a killed agent's may still be there.
+    fn connect(&self) -> Result<(&Way, Connection), Failure> {
+        let mut silent = Vec::new();
+        for way in &self.ways {
+            match way.connect() {
+                Ok(stream) => return Ok((way, stream)),
+                Err(error) => silent.push(format!("{}: {error}", way.shown())),
             }
-            Ok(Ok(problem)) => Failure::of_problem(&problem),
-            Ok(Err(_)) => {
-                let text = format!(
-                    "what answers at {} is no agent (start it with 'carillon run')",
-                    self.address.address
-                );
-                Failure::new(Exit::NotRunning, "not-running", text)
-            }
-            Err(error) => broken(error),
         }
+        let text = format!(
+            "no agent answers where one said it would, at {} (start it with 'carillon run')",
+            silent.join(", nor at ")
+        );
+        Err(Failure::new(Exit::NotRunning, "not-running", text))
     }
 }
 
@@ -178,7 +164,7 @@ impl Events {
 }
 
 /// Reads past the head, of which only the status matters.
-fn read_head(stream: &mut BufReader<TcpStream>) -> Result<u16, Failure> {
+fn read_head(stream: &mut BufReader<Connection>) -> Result<u16, Failure> {
     let mut status = None;
     for _ in 0..64 {
         let mut line = String::new();
@@ -198,6 +184,23 @@ fn read_head(stream: &mut BufReader<TcpStream>) -> Result<u16, Failure> {
         let text = "what answers is no agent (start it with 'carillon run')";
         Failure::new(Exit::NotRunning, "not-running", text)
     })
+}
+
+fn refused(stream: BufReader<Connection>) -> Failure {
+    let mut answer = Vec::new();
+    let read = stream.take(MAX_ANSWER).read_to_end(&mut answer);
+    match read.map(|_| serde_json::from_slice::<Problem>(&answer)) {
+        // Another program has the port of an agent that is gone.
+        Ok(Ok(problem)) if problem.word() == "wrong-token" => {
+            Failure::new(Exit::NotRunning, "not-running", problem.detail)
+        }
+        Ok(Ok(problem)) => Failure::of_problem(&problem),
+        Ok(Err(_)) => {
+            let text = "what answers is no agent (start it with 'carillon run')";
+            Failure::new(Exit::NotRunning, "not-running", text)
+        }
+        Err(error) => broken(error),
+    }
 }
 
 fn not_running(state: &Path) -> Failure {

@@ -7,13 +7,17 @@ mod arguments;
 mod calls;
 mod client;
 mod devices;
+mod doors;
 mod enrol;
 mod exit;
 mod features;
 mod print;
 mod run;
+#[cfg(unix)]
+mod session;
 mod show;
 mod trace;
+mod way;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -24,6 +28,8 @@ use arguments::{AccountsVerb, Arguments, Verb};
 use exit::{Exit, Failure};
 
 use crate::control::TransferBody;
+#[cfg(unix)]
+use crate::session::part::Devices;
 use crate::state_folder::default_path;
 
 /// Reads the command line, does what it says, and tells how it went.
@@ -64,6 +70,12 @@ fn carry_out(arguments: Arguments) -> Result<(), Failure> {
     };
     match arguments.verb {
         Verb::Run { config, service } => run::run(&state()?, config, service),
+        #[cfg(unix)]
+        Verb::Session {
+            socket,
+            input,
+            output,
+        } => session::session(socket, Devices { input, output }),
         Verb::Enrol { ticket, replace } => enrol::enrol(&state()?, ticket, replace, json),
         Verb::Status => show::status(&state()?, json),
         Verb::Accounts { verb: None } => show::accounts(&state()?, json),

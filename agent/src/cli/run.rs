@@ -8,14 +8,15 @@ use carillon_schemas::identifier::hex;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
 
+use super::doors;
 use super::exit::{Exit, Failure};
 use crate::agent::{self, Agent, Service};
-use crate::control::{self, AgentPort};
 use crate::desktop::hooks::{self, Hooks};
 use crate::provisioning::http::Patience;
 use crate::provisioning::identity::Identity;
 use crate::provisioning::{self, LinkBoard, Provisioning, TicketFile};
 use crate::rest::Rest;
+use crate::session::SessionPlace;
 use crate::standalone::{self, AgentFile};
 use crate::state_folder::{StateError, StateFolder};
 use crate::status::reporter::Boot;
@@ -50,24 +51,27 @@ pub(super) fn run(state: &Path, config: Option<PathBuf>, service: bool) -> Resul
             ));
         }
     };
-    let listen = local
-        .control
-        .listen()
-        .map_err(|e| Failure::new(Exit::Configuration, "configuration-invalid", e.to_string()))?;
     let instance = match identity {
         Ok(Some(identity)) => identity.desk.as_str().to_owned(),
         _ => instance(&folder)?,
     };
     let board = LinkBoard::default();
     let boot = Boot::new();
-    let services = vec![
+    let session = SessionPlace {
+        service,
+        ..SessionPlace::default()
+    };
+    let services: Vec<_> = [
         provisioning_service(&folder, agent_file, &board, service),
         status_service(&board, boot),
-        control_service(&folder, listen, &board),
+        doors::of(&folder, &local.control, service, &session.parts, &board)?,
         hooks_service(),
         rest_service(pages),
-    ];
-    let ran = agent::run(|| Agent::new(instance, services));
+    ]
+    .into_iter()
+    .chain(manager_service())
+    .collect();
+    let ran = agent::run(|| Agent::new(instance, services).with_session(session));
     ran.map_err(|e| Failure::new(Exit::Unexpected, "unexpected", e.to_string()))
 }
 
@@ -105,21 +109,6 @@ fn status_service(board: &LinkBoard, boot: Boot) -> Service {
     })
 }
 
-fn control_service(
-    folder: &StateFolder,
-    listen: std::net::SocketAddr,
-    board: &LinkBoard,
-) -> Service {
-    let (folder, board) = (folder.clone(), board.clone());
-    Service::new("control", move |agent| {
-        control::Control::new(control::Setup {
-            folder: folder.clone(),
-            listen,
-            port: AgentPort::new(&agent, board.clone()),
-        })
-    })
-}
-
 fn hooks_service() -> Service {
     Service::with_last_words("hooks", |agent| {
         Hooks::new(hooks::Setup {
@@ -134,6 +123,21 @@ fn rest_service(pages: CodePages) -> Service {
     Service::new("rest", move |agent| {
         Rest::new(pages.clone(), agent.recipient())
     })
+}
+
+#[cfg(unix)]
+fn manager_service() -> Option<Service> {
+    use crate::service_manager::ServiceManager;
+    let socket = ServiceManager::socket()?;
+    Some(Service::new("service-manager", move |agent| {
+        ServiceManager::new(socket.clone(), agent.recipient())
+    }))
+}
+
+/// None is told by datagram here.
+#[cfg(not(unix))]
+fn manager_service() -> Option<Service> {
+    None
 }
 
 /// Where systemd puts what its `LoadCredential=` names.
@@ -160,7 +164,7 @@ fn instance(folder: &StateFolder) -> Result<String, Failure> {
 }
 
 /// To stderr: warnings, and what `CARILLON_LOG` asks for.
-fn start_log() -> Result<(), Failure> {
+pub(super) fn start_log() -> Result<(), Failure> {
     let wanted = std::env::var("CARILLON_LOG").unwrap_or_default();
     let wanted = if wanted.is_empty() { "warn" } else { &wanted };
     let filter: Targets = wanted.parse().map_err(|e| {

@@ -1,19 +1,26 @@
-//! The local API: HTTP and JSON on loopback, for the command line, panels and integrations.
+//! The local API: HTTP and JSON on loopback and on a Unix socket, for the command line, panels and integrations.
 //!
-//! Owns `control.json` (where it listens, and the token that opens it, mode 0600), the guard against other
-//! users of the machine and against web pages (threats B), and the limits of what a caller may take up.
+//! Owns `control.json` (where it listens, and the token that opens it, mode 0600), the socket, whose callers the
+//! system names, the guard against other users of the machine and against web pages (threats B), and the limits of
+//! what a caller may take up.
 //! Carries out nothing itself: it asks the agent and provisioning.
 
 mod address;
 mod api;
 mod asked;
+mod entrance;
 mod events;
 mod guard;
 mod port;
 mod server;
+mod session;
+#[cfg(unix)]
+mod socket;
+mod visitors;
 
 pub use address::ControlAddress;
 pub use asked::{DtmfBody, EnrolBody, FeaturesBody, MessageBody, PlaceBody, TransferBody};
 pub use events::{Happening, happening};
 pub use port::{AgentPort, DeskView};
-pub use server::{Control, Setup};
+pub use server::{Control, SOCKET, Setup};
+pub use visitors::Visitors;

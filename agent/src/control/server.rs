@@ -1,6 +1,7 @@
 //! The listening side: the actor, its connections, and their limits.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,21 +16,33 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
 
 use super::address::ControlAddress;
 use super::api::{answer, problem_response};
+use super::entrance::{Entrance, Peer};
 use super::events::happening;
 use super::guard::admit;
 use super::port::AgentPort;
+use super::session::attach;
+#[cfg(unix)]
+use super::socket::{LocalSocket, SocketError};
+use super::visitors::{Caller, Visitors};
 use crate::command::Subscribe;
 use crate::event::AgentEvent;
+use crate::session::SessionParts;
 use crate::state_folder::StateFolder;
+
+/// The socket's name in the state folder.
+pub const SOCKET: &str = "control.sock";
 
 /// The most connections at once.
 const MAX_CONNECTIONS: usize = 32;
+/// The most of them that are not the owner's, whom guests shall not keep out.
+const MAX_GUESTS: usize = 16;
 /// The most of them that listen to events.
 const MAX_LISTENERS: usize = 8;
 /// How long a request's head may take.
@@ -48,10 +61,16 @@ type Body = UnsyncBoxBody<Bytes, std::convert::Infallible>;
 pub struct Setup {
     /// Where `control.json` goes.
     pub folder: StateFolder,
-    /// Where to listen; loopback.
-    pub listen: SocketAddr,
+    /// Where to listen on loopback, if at all.
+    pub listen: Option<SocketAddr>,
+    /// Where to listen on a Unix socket, if at all.
+    pub socket: Option<PathBuf>,
+    /// Who may come in there besides the owner.
+    pub visitors: Visitors,
     /// Whom to ask.
     pub port: AgentPort,
+    /// Where session parts are attached.
+    pub sessions: SessionParts,
 }
 
 /// The actor.
@@ -63,9 +82,14 @@ pub struct Control {
 /// What every connection shares.
 #[derive(Clone)]
 struct Door {
-    address: Arc<ControlAddress>,
+    /// With the token, where one is asked for.
+    address: Option<Arc<ControlAddress>>,
+    visitors: Arc<Visitors>,
     port: AgentPort,
+    sessions: SessionParts,
     events: broadcast::Sender<String>,
+    connections: Arc<Semaphore>,
+    guests: Arc<Semaphore>,
     listeners: Arc<Semaphore>,
 }
 
@@ -114,54 +138,100 @@ impl Handler<AgentEvent> for Control {
 
 /// Listens for as long as the actor lives.
 async fn serve(setup: Setup, events: broadcast::Sender<String>) {
-    let (listener, door) = loop {
-        match open(&setup, &events).await {
+    let door = Door {
+        address: None,
+        visitors: Arc::new(setup.visitors.clone()),
+        port: setup.port.clone(),
+        sessions: setup.sessions.clone(),
+        events,
+        connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+        guests: Arc::new(Semaphore::new(MAX_GUESTS)),
+        listeners: Arc::new(Semaphore::new(MAX_LISTENERS)),
+    };
+    tokio::join!(on_loopback(&setup, door.clone()), on_socket(&setup, door));
+}
+
+async fn on_loopback(setup: &Setup, door: Door) {
+    let Some(listen) = setup.listen else { return };
+    let (listener, address) = loop {
+        match open(listen, &setup.folder).await {
             Ok(opened) => break opened,
             Err(why) => {
-                tracing::error!(listen = %setup.listen, "the local API does not listen: {why}");
+                tracing::error!(%listen, "the local API does not listen: {why}");
                 tokio::time::sleep(RETRY).await;
             }
         }
     };
-    let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let address = Some(Arc::new(address));
+    take_in(listener, Door { address, ..door }).await;
+}
+
+#[cfg(unix)]
+async fn on_socket(setup: &Setup, door: Door) {
+    let Some(path) = &setup.socket else { return };
+    let socket = loop {
+        match LocalSocket::bind(path) {
+            Ok(socket) => break socket,
+            Err(error) => {
+                tracing::error!("the local API has no socket: {error}");
+                if matches!(error, SocketError::PathTooLong(_)) {
+                    return;
+                }
+                tokio::time::sleep(RETRY).await;
+            }
+        }
+    };
+    take_in(socket, door).await;
+}
+
+/// There is none on this system: loopback and the token are the way in.
+#[cfg(not(unix))]
+async fn on_socket(_: &Setup, _: Door) {}
+
+async fn take_in<E: Entrance>(mut entrance: E, door: Door) {
     loop {
         // Out of file descriptors, say: it passes, and must not spin.
-        let Ok((stream, _)) = listener.accept().await else {
+        let Ok((stream, peer)) = entrance.accept().await else {
             tokio::time::sleep(Duration::from_millis(200)).await;
             continue;
         };
         // Above the limit the connection is closed at once.
-        if let Ok(permit) = connections.clone().try_acquire_owned() {
-            actix_rt::spawn(connection(stream, door.clone(), permit));
+        if let Ok(permit) = door.connections.clone().try_acquire_owned() {
+            actix_rt::spawn(connection(stream, peer, door.clone(), permit));
         }
     }
 }
 
 async fn open(
-    setup: &Setup,
-    events: &broadcast::Sender<String>,
-) -> Result<(TcpListener, Door), String> {
-    let listener = TcpListener::bind(setup.listen)
+    listen: SocketAddr,
+    folder: &StateFolder,
+) -> Result<(TcpListener, ControlAddress), String> {
+    let listener = TcpListener::bind(listen)
         .await
         .map_err(|e| format!("{e} (choose another address as control.listen in agent.yaml)"))?;
     let address = listener.local_addr().map_err(|e| e.to_string())?;
     let address = ControlAddress::new(address).map_err(|e| e.to_string())?;
-    address.store(&setup.folder).map_err(|e| e.to_string())?;
-    let door = Door {
-        address: Arc::new(address),
-        port: setup.port.clone(),
-        events: events.clone(),
-        listeners: Arc::new(Semaphore::new(MAX_LISTENERS)),
-    };
-    Ok((listener, door))
+    address.store(folder).map_err(|e| e.to_string())?;
+    Ok((listener, address))
 }
 
-async fn connection(stream: TcpStream, door: Door, _permit: OwnedSemaphorePermit) {
-    // Small answers must not wait for the peer's delayed acknowledgement.
-    let _ = stream.set_nodelay(true);
+async fn connection<S>(stream: S, peer: Peer, door: Door, _permit: OwnedSemaphorePermit)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let caller = identify(peer.clone(), &door.visitors).await;
+    let _guest = match caller {
+        Caller::Unknown | Caller::Owner => None,
+        Caller::Guest(_) | Caller::Stranger(_) => {
+            let Ok(permit) = door.guests.clone().try_acquire_owned() else {
+                return;
+            };
+            Some(permit)
+        }
+    };
     let service = service_fn(move |request| {
-        let door = door.clone();
-        async move { Ok::<_, std::convert::Infallible>(respond(request, door).await) }
+        let (door, caller, peer) = (door.clone(), caller.clone(), peer.clone());
+        async move { Ok::<_, std::convert::Infallible>(respond(request, door, caller, peer).await) }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -169,20 +239,51 @@ async fn connection(stream: TcpStream, door: Door, _permit: OwnedSemaphorePermit
         .max_buf_size(MAX_HEAD)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades()
         .await;
     if let Err(error) = served {
         tracing::debug!("a connection to the local API ended: {error}");
     }
 }
 
-async fn respond(request: Request<Incoming>, door: Door) -> Response<Body> {
-    let answered = match admit(request.headers(), door.address.token()) {
+/// Who that is; where the user database has to be asked, off this thread.
+async fn identify(peer: Peer, visitors: &Arc<Visitors>) -> Caller {
+    if let Some(caller) = Visitors::known(&peer) {
+        return caller;
+    }
+    let visitors = Arc::clone(visitors);
+    tokio::task::spawn_blocking(move || visitors.caller(&peer))
+        .await
+        .unwrap_or(Caller::Unknown)
+}
+
+/// Lets a request in by what the system says of its sender, else by its token.
+fn let_in(request: &Request<Incoming>, door: &Door, caller: &Caller) -> Result<(), Problem> {
+    match (caller, &door.address) {
+        (Caller::Unknown, Some(address)) => admit(request.headers(), address.token()),
+        (Caller::Unknown, None) => {
+            Caller::Stranger("unknown".to_owned()).may(request.method(), request.uri().path())
+        }
+        (known, _) => known.may(request.method(), request.uri().path()),
+    }
+}
+
+async fn respond(
+    request: Request<Incoming>,
+    door: Door,
+    caller: Caller,
+    peer: Peer,
+) -> Response<Body> {
+    let answered = match let_in(&request, &door, &caller) {
         Err(problem) => Err(problem),
         Ok(()) if request.method() == Method::GET && request.uri().path() == "/v1/events" => {
             return match listen(&door) {
                 Ok(response) => response,
                 Err(problem) => problem_response(&problem).map(|body| body.boxed_unsync()),
             };
+        }
+        Ok(()) if request.method() == Method::GET && request.uri().path() == "/v1/session" => {
+            attach(request, peer, &door.sessions).await
         }
         Ok(()) => answer(request, &door.port).await,
     };

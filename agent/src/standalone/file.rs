@@ -14,6 +14,9 @@ use super::hooks::{self, HooksAllow, WebhookKey};
 /// The largest `agent.yaml`, in bytes.
 pub const MAX_AGENT_FILE_BYTES: usize = 1 << 20;
 
+/// The word for 'not at all'.
+const OFF: &str = "off";
+
 /// What `agent.yaml` says.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 pub struct AgentFile {
@@ -55,12 +58,21 @@ pub struct Server {
     pub ca_file: Option<PathBuf>,
 }
 
-/// The local API.
+/// The local API. Taken at the next start.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct Control {
-    /// Address and port on loopback; any free port of 127.0.0.1 when absent. Taken at the next start.
+    /// Address and port on loopback; any free port of 127.0.0.1 when absent; `off` for none.
     #[serde(default)]
     pub listen: Option<String>,
+    /// The path of the Unix socket; `control.sock` in the state folder when absent; `off` for none.
+    #[serde(default)]
+    pub socket: Option<PathBuf>,
+    /// The group whose members may make calls by the socket.
+    #[serde(default)]
+    pub group: Option<String>,
+    /// Users who may, besides.
+    #[serde(default)]
+    pub users: Vec<String>,
 }
 
 /// Why `agent.yaml` was not taken.
@@ -143,21 +155,36 @@ impl AgentFile {
 }
 
 impl Control {
-    /// Where the local API listens.
+    /// Where the local API listens on loopback; `None` when it shall not.
     ///
     /// # Errors
     /// When it is no address, or one that others can reach.
-    pub fn listen(&self) -> Result<SocketAddr, ConfigError> {
+    pub fn listen(&self) -> Result<Option<SocketAddr>, ConfigError> {
         let Some(text) = &self.listen else {
-            return Ok(SocketAddr::from(([127, 0, 0, 1], 0)));
+            return Ok(Some(SocketAddr::from(([127, 0, 0, 1], 0))));
         };
+        if text == OFF {
+            return Ok(None);
+        }
         text.parse()
             .ok()
             .filter(|address: &SocketAddr| address.ip().is_loopback())
+            .map(Some)
             .ok_or_else(|| ConfigError {
                 path: "control.listen".into(),
-                why: format!("{text:?} is no loopback address with a port, like 127.0.0.1:4711"),
+                why: format!(
+                    "{text:?} is no loopback address with a port, like 127.0.0.1:4711, and not 'off'"
+                ),
             })
+    }
+
+    /// Where its Unix socket is, when the file does not say otherwise at `usual`; `None` when there shall be none.
+    pub fn socket(&self, usual: PathBuf) -> Option<PathBuf> {
+        match &self.socket {
+            Some(path) if path.as_os_str() == OFF => None,
+            Some(path) => Some(path.clone()),
+            None => Some(usual),
+        }
     }
 }
 
@@ -187,7 +214,15 @@ control:
         let file = read(&path).unwrap().unwrap();
         assert_eq!(file.accounts[0].id.as_str(), "home");
         assert_eq!(file.server.ca_file, Some(folder.path().join("ca.pem")));
-        assert_eq!(file.control.listen().unwrap().port(), 4711);
+        assert_eq!(file.control.listen().unwrap().unwrap().port(), 4711);
+        let usual = || PathBuf::from("/x/control.sock");
+        assert_eq!(file.control.socket(usual()), Some(usual()));
+        let text = "control: {listen: off, socket: /run/c.sock, group: phone, users: [ann]}";
+        let control = AgentFile::from_yaml(text).unwrap().control;
+        assert_eq!(control.listen().unwrap(), None);
+        assert_eq!(control.socket(usual()), Some("/run/c.sock".into()));
+        let off = AgentFile::from_yaml("control: {socket: 'off'}").unwrap();
+        assert_eq!(off.control.socket(usual()), None);
         assert_eq!(
             AgentFile::from_yaml("# nothing yet\n").unwrap(),
             AgentFile::default()

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use actix::{Actor as _, Addr};
 use carillon_agent::agent::Agent;
-use carillon_agent::control::{AgentPort, Control, ControlAddress, Setup};
+use carillon_agent::control::{AgentPort, Control, ControlAddress, SOCKET, Setup, Visitors};
 use carillon_agent::provisioning::LinkBoard;
+use carillon_agent::session::SessionParts;
 use carillon_agent::state_folder::StateFolder;
 use serde_json::Value;
 
@@ -27,7 +28,10 @@ async fn set() -> Stage {
     let agent = Agent::new("test", vec![]).start();
     let setup = Setup {
         folder: folder.clone(),
-        listen: ([127, 0, 0, 1], 0).into(),
+        listen: Some(([127, 0, 0, 1], 0).into()),
+        socket: Some(folder.place(SOCKET)),
+        visitors: Visitors::default(),
+        sessions: SessionParts::default(),
         port: AgentPort::new(&agent, LinkBoard::default()),
     };
     let control = Control::new(setup).start();
@@ -225,5 +229,57 @@ fn connections_and_listeners_are_bounded_and_come_back() {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         panic!("room never came back");
+    });
+}
+
+#[test]
+fn on_the_socket_the_system_says_who_asks_and_no_token_is_needed() {
+    in_system(async {
+        let stage = set().await;
+        let path = stage.folder.place(SOCKET);
+        until("the socket is there", || path.exists()).await;
+        let ask = |request: &'static str| {
+            let path = path.clone();
+            tokio::task::spawn_blocking(move || {
+                let mut stream = std::os::unix::net::UnixStream::connect(path).unwrap();
+                let patience = Some(Duration::from_secs(30));
+                stream.set_read_timeout(patience).unwrap();
+                stream.write_all(request.as_bytes()).unwrap();
+                let mut answer = [0; 12];
+                stream.read_exact(&mut answer).unwrap();
+                String::from_utf8(answer.to_vec()).unwrap()
+            })
+        };
+        for (request, answer) in [
+            (
+                "GET /v1/status HTTP/1.0\r\nHost: localhost\r\n\r\n",
+                "HTTP/1.0 200",
+            ),
+            (
+                "GET /v1/nothing HTTP/1.0\r\nHost: localhost\r\n\r\n",
+                "HTTP/1.0 404",
+            ),
+            (
+                "GET /v1/session HTTP/1.0\r\nHost: localhost\r\n\r\n",
+                "HTTP/1.0 426",
+            ),
+            (
+                "GET /v1/session HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n\
+                 Upgrade: carillon-session/1\r\n\r\n",
+                "HTTP/1.1 101",
+            ),
+        ] {
+            assert_eq!(ask(request).await.unwrap(), answer, "{request}");
+        }
+        // By the token nobody is vouched for, so that no session part is attached there.
+        let upgrade = stage.request(
+            "GET",
+            "/v1/session",
+            "",
+            "Connection: Upgrade\r\nUpgrade: carillon-session/1\r\n",
+        );
+        let (status, body) = stage.raw(upgrade).await;
+        assert_eq!(status, 403, "{body}");
+        assert!(body.contains("no-user"), "{body}");
     });
 }

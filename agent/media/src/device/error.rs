@@ -68,6 +68,11 @@ pub enum DeviceError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The device of a user's session, where nothing leads to one.
+    #[error(
+        "the sound of a user's session is to be had by the agent's calls alone; name a device, wav:FILE, a tone or null"
+    )]
+    NoSession,
     /// The kind of device only works the other way.
     #[error("'{spec}' cannot be used for {direction}")]
     WrongDirection {

@@ -6,6 +6,7 @@
 pub(crate) mod card_level;
 pub(crate) mod catalogue;
 pub(crate) mod error;
+pub(crate) mod far;
 pub(crate) mod resampler;
 pub(crate) mod sound_card;
 pub(crate) mod spec;
@@ -57,6 +58,7 @@ pub fn open_source(spec: &DeviceSpec) -> Result<Box<dyn AudioSource>, DeviceErro
         DeviceSpec::WavLoop(path) => Box::new(wav::WavSource::open(path, true)?),
         DeviceSpec::Tone(hertz) => Box::new(synthetic::Tone::new(*hertz)),
         DeviceSpec::Null => Box::new(synthetic::Null),
+        DeviceSpec::Session(_) => return Err(DeviceError::NoSession),
     })
 }
 
@@ -76,6 +78,7 @@ pub fn open_sink(spec: &DeviceSpec) -> Result<Box<dyn AudioSink>, DeviceError> {
                 direction: "output",
             });
         }
+        DeviceSpec::Session(_) => return Err(DeviceError::NoSession),
     })
 }
 

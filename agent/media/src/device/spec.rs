@@ -25,6 +25,9 @@ pub enum DeviceSpec {
     Tone(u32),
     /// Silence in, nothing out. Text: `null`.
     Null,
+    /// A device in the session of a logged-on user: the default one, or the one with this name. Text: `session` or
+    /// `session:NAME`. Whoever runs calls leads there; [`open_source`](crate::open_source) does not.
+    Session(Option<String>),
 }
 
 /// A device text that means nothing.
@@ -51,6 +54,10 @@ impl FromStr for DeviceSpec {
             Ok(Self::Default)
         } else if text == "null" {
             Ok(Self::Null)
+        } else if text == "session" || text == "session:" {
+            Ok(Self::Session(None))
+        } else if let Some(name) = text.strip_prefix("session:") {
+            Ok(Self::Session(Some(name.to_owned())))
         } else if let Some(hertz) = text.strip_prefix("tone:") {
             match hertz.parse() {
                 Ok(hertz @ 1..=MAX_TONE_HZ) => Ok(Self::Tone(hertz)),
@@ -75,6 +82,8 @@ impl fmt::Display for DeviceSpec {
             Self::WavLoop(path) => write!(f, "wav-loop:{}", path.display()),
             Self::Tone(hertz) => write!(f, "tone:{hertz}"),
             Self::Null => f.write_str("null"),
+            Self::Session(None) => f.write_str("session"),
+            Self::Session(Some(name)) => write!(f, "session:{name}"),
         }
     }
 }
@@ -91,6 +100,11 @@ mod tests {
             ("tone:440", DeviceSpec::Tone(440)),
             ("wav:/a/b.wav", DeviceSpec::Wav("/a/b.wav".into())),
             ("wav-loop:c.wav", DeviceSpec::WavLoop("c.wav".into())),
+            ("session", DeviceSpec::Session(None)),
+            (
+                "session:USB Headset",
+                DeviceSpec::Session(Some("USB Headset".into())),
+            ),
             ("USB Headset", DeviceSpec::Named("USB Headset".into())),
         ] {
             assert_eq!(text.parse(), Ok(spec.clone()));

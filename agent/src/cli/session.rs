@@ -1,0 +1,34 @@
+//! `session`: lends the machine's service the sound of this session.
+
+use std::path::PathBuf;
+
+use super::exit::{Exit, Failure};
+use super::run::start_log;
+use super::way;
+use crate::session::part::{Devices, run};
+
+pub(super) fn session(socket: Option<PathBuf>, devices: Devices) -> Result<(), Failure> {
+    start_log()?;
+    let socket = socket.unwrap_or_else(way::of_the_machine);
+    let unexpected =
+        |e: std::io::Error| Failure::new(Exit::Unexpected, "unexpected", e.to_string());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(unexpected)?;
+    let ended = runtime.block_on(async {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut log_off = signal(SignalKind::terminate()).map_err(unexpected)?;
+        let mut hang_up = signal(SignalKind::hangup()).map_err(unexpected)?;
+        tokio::select! {
+            refused = run(&socket, devices) => refused
+                .map_err(|refused| Failure::new(Exit::Refused, "not-attached", refused.0)),
+            _ = log_off.recv() => Ok(()),
+            _ = hang_up.recv() => Ok(()),
+            _ = tokio::signal::ctrl_c() => Ok(()),
+        }
+    });
+    // What still waits for a sound system must not keep the session from ending.
+    runtime.shutdown_background();
+    ended
+}

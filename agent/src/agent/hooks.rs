@@ -17,6 +17,7 @@ impl Handler<QueryHooks> for Agent {
             accounts: accounts
                 .map(|account| (account.id().clone(), OwnSide::of(&account.config)))
                 .collect(),
+            session: self.session.clone(),
         })
     }
 }

@@ -57,6 +57,11 @@ impl SessionPlace {
         }
     }
 
+    /// Has an address opened in the browser of that session; whether there is one.
+    pub fn open_url(&self, url: &str) -> bool {
+        self.parts.open_url(self.user.as_deref(), url)
+    }
+
     /// Whether opening it may wait for a sound system.
     pub fn may_wait(&self, spec: &DeviceSpec) -> bool {
         let at_once = matches!(spec, DeviceSpec::Null | DeviceSpec::Tone(_));

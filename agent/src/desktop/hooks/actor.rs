@@ -23,6 +23,7 @@ use crate::command::{QueryHooks, Subscribe};
 use crate::event::AgentEvent;
 use crate::provisioning::tls::ServerTrust;
 use crate::running::RunningHook;
+use crate::session::SessionPlace;
 
 /// Programs that run at once, and what is opened among them.
 const PROGRAMS: usize = 8;
@@ -42,6 +43,8 @@ pub struct Assignment {
     pub desk: Option<String>,
     /// What each account is to itself.
     pub accounts: BTreeMap<AccountId, OwnSide>,
+    /// Where addresses are opened.
+    pub session: SessionPlace,
 }
 
 /// Whom the actor asks and tells.
@@ -78,7 +81,10 @@ enum Work {
         argv: Vec<String>,
         variables: Vec<(String, String)>,
     },
-    Open(String),
+    Open {
+        url: String,
+        session: SessionPlace,
+    },
     Post(Post),
 }
 
@@ -126,36 +132,41 @@ impl Hooks {
     fn job(&self, running: &RunningHook, facts: &Facts) -> Result<Job, String> {
         let hook = &running.hook;
         let limit = Duration::from_secs(hook.timeout.unwrap_or(DEFAULT_TIMEOUT).into());
-        let work =
-            match (&hook.open, &hook.post, &running.key) {
-                (Some(open), ..) => Work::Open(template::url(open, facts).ok_or_else(|| {
+        let work = match (&hook.open, &hook.post, &running.key) {
+            (Some(open), ..) => Work::Open {
+                url: template::url(open, facts).ok_or_else(|| {
                     format!("its address has more than {} bytes", template::MAX_URL)
-                })?),
-                (None, Some(post), Some(key)) => {
-                    let id = name_of_post()?;
-                    let mut body = facts.json();
-                    body.insert("id".to_owned(), id.clone().into());
-                    if let Some(desk) = &self.assignment.desk {
-                        body.insert("desk".to_owned(), desk.clone().into());
-                    }
-                    Work::Post(Post {
-                        url: post.url.clone(),
-                        trust: ServerTrust::of(None, key.ca_file.as_deref()),
-                        secret: key.secret.clone(),
-                        id,
-                        body: serde_json::Value::Object(body).to_string(),
-                        limit,
-                    })
-                }
-                _ => Work::Run {
-                    argv: hook
-                        .run
-                        .iter()
-                        .map(|argument| template::argument(argument, facts))
-                        .collect(),
-                    variables: template::environment(facts),
+                })?,
+                session: SessionPlace {
+                    user: facts.own.session_user.clone(),
+                    ..self.assignment.session.clone()
                 },
-            };
+            },
+            (None, Some(post), Some(key)) => {
+                let id = name_of_post()?;
+                let mut body = facts.json();
+                body.insert("id".to_owned(), id.clone().into());
+                if let Some(desk) = &self.assignment.desk {
+                    body.insert("desk".to_owned(), desk.clone().into());
+                }
+                Work::Post(Post {
+                    url: post.url.clone(),
+                    trust: ServerTrust::of(None, key.ca_file.as_deref()),
+                    secret: key.secret.clone(),
+                    id,
+                    body: serde_json::Value::Object(body).to_string(),
+                    limit,
+                })
+            }
+            _ => Work::Run {
+                argv: hook
+                    .run
+                    .iter()
+                    .map(|argument| template::argument(argument, facts))
+                    .collect(),
+                variables: template::environment(facts),
+            },
+        };
         Ok(Job {
             hook: running.name.as_str().into(),
             work,
@@ -174,7 +185,7 @@ impl Hooks {
 
     fn lane(&mut self, work: &Work) -> &mut Lane<Job> {
         match work {
-            Work::Run { .. } | Work::Open(_) => &mut self.programs,
+            Work::Run { .. } | Work::Open { .. } => &mut self.programs,
             Work::Post(_) => &mut self.posts,
         }
     }
@@ -241,7 +252,18 @@ async fn carried_out(job: &Job) -> Result<(), String> {
             tracing::info!(hook = &*job.hook, "a hook has run; it said: {said}");
             Ok(())
         }
-        Work::Open(url) => opener::open(url, job.limit)
+        // A service has no desktop; its user's session part does.
+        Work::Open { url, session } if session.service => {
+            if session.open_url(url) {
+                Ok(())
+            } else {
+                Err(
+                    "nobody is there to see it: no session part is attached for its user"
+                        .to_owned(),
+                )
+            }
+        }
+        Work::Open { url, .. } => opener::open(url, job.limit)
             .await
             .map_err(|error| error.to_string()),
         Work::Post(post) => webhook::deliver(post)

@@ -21,6 +21,8 @@ pub struct OwnSide {
     pub server: String,
     /// Its own user.
     pub extension: String,
+    /// The user of the desk in whose session its addresses are opened, where a service runs for several.
+    pub session_user: Option<String>,
 }
 
 /// Who is at the other end, as they say.
@@ -69,6 +71,7 @@ impl OwnSide {
         Self {
             server: server.to_owned(),
             extension: account.address.user().to_owned(),
+            session_user: account.features.session_user.clone(),
         }
     }
 }

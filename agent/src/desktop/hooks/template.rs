@@ -87,6 +87,7 @@ mod tests {
             own: OwnSide {
                 server: "pbx.example".into(),
                 extension: "1002".into(),
+                session_user: None,
             },
             far: FarSide::read(address, Some(name)),
             direction: None,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use actix::{Message, Recipient};
 use carillon_schemas::{AccountId, Generation};
 
+use crate::desktop::links::{Ask, LinkError, MAX_ASKS};
 use crate::event::AgentEvent;
 use crate::running::RunningConfig;
 use crate::trace::Traced;
@@ -82,9 +83,28 @@ pub struct AnswerCall {
 /// End calls: hang up, give up, or decline, as each one's state demands.
 #[derive(Message, Clone, Debug)]
 #[rtype(result = "Result<Vec<CallView>, CommandError>")]
-pub struct HangupCall {
-    /// Which; `None` ends them all.
-    pub call: Option<u32>,
+pub struct HangupCall(pub CallsToEnd);
+
+/// Which calls end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(untagged)]
+pub enum CallsToEnd {
+    /// The call of this number.
+    One(u32),
+    /// Those of this kind.
+    Every(CallKind),
+}
+
+/// A kind of calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallKind {
+    /// Every call.
+    All,
+    /// Those that ring here.
+    Incoming,
+    /// Those that ring elsewhere.
+    Calling,
 }
 
 /// Hold a call, or take it back; answered when the far side agreed.
@@ -168,6 +188,50 @@ pub struct SendMessage {
 pub struct RestartAccount {
     /// Which.
     pub account: AccountId,
+}
+
+/// Call on this account from now on, also after the next start, as long as it can be used.
+#[derive(Message, Clone, Debug)]
+#[rtype(result = "Result<(), CommandError>")]
+pub struct PreferAccount {
+    /// Which.
+    pub account: AccountId,
+}
+
+/// A link was clicked on a web page.
+#[derive(Message, Clone, Debug)]
+#[rtype(result = "Result<Linked, CommandError>")]
+pub struct FollowLink {
+    /// As the page wrote it.
+    pub link: String,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(untagged)]
+pub enum Linked {
+    /// It asks.
+    Asked {
+        /// Its number.
+        asked: u32,
+    },
+    /// It was dialled at once.
+    Placed(Box<CallView>),
+}
+
+/// The links that ask, oldest first.
+#[derive(Message, Clone, Copy, Debug)]
+#[rtype(result = "Vec<Ask>")]
+pub struct QueryLinks;
+
+/// A person's word on a link; `None` when it was denied.
+#[derive(Message, Clone, Copy, Debug)]
+#[rtype(result = "Result<Option<CallView>, CommandError>")]
+pub struct SettleLink {
+    /// Which.
+    pub id: u32,
+    /// Whether to call.
+    pub allow: bool,
 }
 
 /// Show everything.
@@ -294,6 +358,26 @@ pub enum CommandError {
         /// What is wrong with them; never the digits themselves.
         why: String,
     },
+    /// A link that is not taken.
+    #[error(transparent)]
+    BadLink(#[from] LinkError),
+    /// As many links ask as may.
+    #[error("{MAX_ASKS} links ask already; decide on one of them first")]
+    TooManyLinks,
+    /// No link of that number asks.
+    #[error("link {id} does not ask, or not any more")]
+    NoSuchLink {
+        /// What was asked for.
+        id: u32,
+    },
+    /// What is to outlast the agent cannot be written down.
+    #[error("{what} cannot be remembered: {why}")]
+    NotRemembered {
+        /// What: `the preferred account`.
+        what: &'static str,
+        /// Why, and what to do.
+        why: String,
+    },
     /// The agent is about to leave.
     #[error("the agent is shutting down")]
     ShuttingDown,
@@ -322,6 +406,10 @@ impl CommandError {
             Self::Busy { .. } => "busy",
             Self::Device { .. } => "device",
             Self::BadDigits { .. } => "bad-digits",
+            Self::BadLink(_) => "bad-link",
+            Self::TooManyLinks => "too-many-links",
+            Self::NoSuchLink { .. } => "no-such-link",
+            Self::NotRemembered { .. } => "not-remembered",
             Self::ShuttingDown => "shutting-down",
             Self::NoAnswer { .. } => "no-answer",
         }

@@ -10,6 +10,7 @@ use carillon_schemas::status::AccountStatus;
 use carillon_schemas::{AccountId, Generation};
 use serde::{Deserialize, Serialize};
 
+use crate::desktop::links::{Ask, Outcome};
 use crate::view::CallView;
 
 /// Something that happened on the desk.
@@ -102,6 +103,15 @@ pub enum AgentEvent {
         hook: String,
         /// What was tried, and what came of it. Holds nothing that a caller or a program said.
         why: String,
+    },
+    /// A link on a web page asks to call somebody.
+    LinkAsked(Ask),
+    /// A link asks no more.
+    LinkSettled {
+        /// Its number.
+        id: u32,
+        /// What became of it.
+        outcome: Outcome,
     },
     /// The account's own server hints that there is another configuration.
     CheckSync,

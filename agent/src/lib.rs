@@ -15,6 +15,7 @@ pub mod command;
 pub mod control;
 pub mod desktop;
 pub mod event;
+pub mod preferred;
 pub mod provisioning;
 pub mod reload;
 pub mod rest;

@@ -4,6 +4,7 @@
 //! crosses a wire and is never written to disk: the passwords in it are in the clear.
 
 use carillon_schemas::config::{Account, Contact, Hook, Media, Network};
+use carillon_schemas::links::Links;
 use carillon_schemas::{AccountId, Generation, Secret};
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,8 @@ pub struct RunningConfig {
     pub media: Media,
     /// Addresses, ports, and the link to the server.
     pub network: Network,
+    /// What a link on a web page may do.
+    pub links: Links,
     /// The people everyone calls.
     pub contacts: Vec<Contact>,
     /// What runs when something happens.

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 const FOLDERS: [&str; 3] = ["config", "trust", "vault"];
 /// The file whose lock says that an agent runs here.
 const LOCK: &str = "lock";
+/// Which process has it.
+const HOLDER: &str = "lock.holder";
 
 /// The folder, open and fit for use. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -62,12 +64,15 @@ pub enum StateError {
     },
     /// Another agent has the folder.
     #[error(
-        "another agent already runs on {} (stop it, or give this one its own folder with --state)",
-        path.display()
+        "another agent already runs on {}{} (end it with 'carillon stop', or give this one its own folder with --state)",
+        path.display(),
+        process(*holder)
     )]
     InUse {
         /// The folder.
         path: PathBuf,
+        /// The process that has it, where it says so.
+        holder: Option<u32>,
     },
 }
 
@@ -129,12 +134,27 @@ impl StateFolder {
             .open(&path)
             .map_err(|e| io_error("open", &path, e))?;
         match file.try_lock() {
-            Ok(()) => Ok(StateLock { _file: file }),
+            Ok(()) => {
+                // In a file beside: what is locked, others may not be able to read. It only helps to tell who.
+                let _ = private()
+                    .create(true)
+                    .truncate(true)
+                    .open(self.place(HOLDER))
+                    .and_then(|mut file| write!(file, "{}", std::process::id()));
+                Ok(StateLock { _file: file })
+            }
             Err(fs::TryLockError::WouldBlock) => Err(StateError::InUse {
                 path: self.path.clone(),
+                holder: self.holder(),
             }),
             Err(fs::TryLockError::Error(e)) => Err(io_error("lock", &path, e)),
         }
+    }
+
+    /// The process that took the folder last.
+    fn holder(&self) -> Option<u32> {
+        let text = self.read(HOLDER, 16).ok().flatten()?;
+        std::str::from_utf8(&text).ok()?.parse().ok()
     }
 
     /// The same, with patience for one that was just killed and that the system has not buried yet. Blocks.
@@ -280,6 +300,10 @@ fn io_error(action: &'static str, path: &Path, source: io::Error) -> StateError 
     }
 }
 
+fn process(holder: Option<u32>) -> String {
+    holder.map_or_else(String::new, |id| format!(", as process {id}"))
+}
+
 fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
@@ -417,7 +441,9 @@ mod tests {
     fn only_one_has_the_lock() {
         let (_temporary, folder) = folder();
         let lock = folder.lock().unwrap();
-        assert!(matches!(folder.lock(), Err(StateError::InUse { .. })));
+        let error = folder.lock().unwrap_err();
+        let own = format!("as process {}", std::process::id());
+        assert!(error.to_string().contains(&own), "{error}");
         let begun = Instant::now();
         let patience = Duration::from_millis(50);
         assert!(folder.lock_within(patience).is_err() && begun.elapsed() >= patience);

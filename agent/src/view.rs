@@ -41,6 +41,9 @@ pub struct AccountView {
     pub label: Option<String>,
     /// Where it comes from.
     pub origin: Origin,
+    /// Calls go out on it, while it can be used and no other is named.
+    #[serde(default)]
+    pub preferred: bool,
 }
 
 /// One call.

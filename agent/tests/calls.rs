@@ -12,7 +12,7 @@ mod talking;
 use std::path::Path;
 
 use carillon_agent::command::{
-    AnswerCall, CommandError, HangupCall, QueryStatus, SendDtmf, Shutdown,
+    AnswerCall, CallKind, CallsToEnd, CommandError, HangupCall, QueryStatus, SendDtmf, Shutdown,
 };
 use carillon_agent::event::{AgentEvent, CallCause};
 use carillon_schemas::status::{AccountState, CallState, Direction};
@@ -89,7 +89,7 @@ fn a_tone_goes_from_desk_to_desk_and_digits_with_it() {
         assert_eq!(counted.media.unwrap().packets_lost, 0);
 
         a.agent
-            .send(HangupCall { call: Some(out.id) })
+            .send(HangupCall(CallsToEnd::One(out.id)))
             .await
             .unwrap()
             .unwrap();
@@ -121,7 +121,7 @@ fn a_caller_gives_up_and_a_callee_declines() {
         b.wait_call(CallState::Ringing).await;
         a.wait_call(CallState::Ringing).await;
         a.agent
-            .send(HangupCall { call: None })
+            .send(HangupCall(CallsToEnd::Every(CallKind::All)))
             .await
             .unwrap()
             .unwrap();
@@ -134,7 +134,7 @@ fn a_caller_gives_up_and_a_callee_declines() {
         a.call("alice", &target).await.unwrap();
         b.wait_call(CallState::Ringing).await;
         b.agent
-            .send(HangupCall { call: None })
+            .send(HangupCall(CallsToEnd::Every(CallKind::All)))
             .await
             .unwrap()
             .unwrap();
@@ -178,7 +178,7 @@ fn what_cannot_be_done_is_said_with_a_word() {
         assert_eq!(word(a.call("nobody", "1").await), Some("no-such-account"));
         assert_eq!(word(a.call("alice", "two words").await), Some("bad-target"));
         assert_eq!(word(a.call("alice", "sips:x@y").await), Some("bad-target"));
-        let hangup = a.agent.send(HangupCall { call: Some(77) }).await.unwrap();
+        let hangup = a.agent.send(HangupCall(CallsToEnd::One(77))).await.unwrap();
         assert_eq!(hangup.unwrap_err().word(), "no-such-call");
         let answer = a.agent.send(AnswerCall { call: None }).await.unwrap();
         assert_eq!(answer.unwrap_err().word(), "no-call");

@@ -9,7 +9,9 @@ mod desk;
 #[path = "desk/talking.rs"]
 mod talking;
 
-use carillon_agent::command::{ForwardKind, HangupCall, SendDtmf, SendMessage, SwitchFeatures};
+use carillon_agent::command::{
+    CallKind, CallsToEnd, ForwardKind, HangupCall, SendDtmf, SendMessage, SwitchFeatures,
+};
 use carillon_agent::event::{AgentEvent, CallCause};
 use carillon_schemas::status::CallState;
 use desk::{Desk, config, free_port, in_system, peer_account};
@@ -68,7 +70,7 @@ fn do_not_disturb_and_forwarding_are_switched_while_the_agent_runs() {
                 .contains("carol")
         );
         a.agent
-            .send(HangupCall { call: None })
+            .send(HangupCall(CallsToEnd::Every(CallKind::All)))
             .await
             .unwrap()
             .unwrap();

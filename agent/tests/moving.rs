@@ -9,7 +9,8 @@
 mod desk;
 
 use carillon_agent::command::{
-    AnswerCall, CommandError, HangupCall, HoldCall, TransferCall, TransferTarget,
+    AnswerCall, CallKind, CallsToEnd, CommandError, HangupCall, HoldCall, TransferCall,
+    TransferTarget,
 };
 use carillon_agent::event::{AgentEvent, CallCause};
 use carillon_agent::running::RunningAccount;
@@ -113,7 +114,7 @@ fn a_call_is_held_and_taken_back() {
                     .is_some_and(|media| media.packets_received > before + 10)
             })
             .await;
-        let all = HangupCall { call: None };
+        let all = HangupCall(CallsToEnd::Every(CallKind::All));
         alice.agent.send(all).await.unwrap().unwrap();
         assert_eq!(ended(&mut bob, there.id).await, CallCause::HungUpThere);
     });
@@ -175,7 +176,7 @@ fn a_transfer_that_is_refused_leaves_the_call() {
         };
         alice.agent.send(blind).await.unwrap().unwrap();
         carol.wait_call(CallState::Ringing).await;
-        let decline = HangupCall { call: None };
+        let decline = HangupCall(CallsToEnd::Every(CallKind::All));
         carol.agent.send(decline).await.unwrap().unwrap();
         let text = alice
             .wait("the end of the transfer", |event| match event {

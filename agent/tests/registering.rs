@@ -13,7 +13,7 @@ mod talking;
 
 use std::time::Duration;
 
-use carillon_agent::command::{HangupCall, Shutdown};
+use carillon_agent::command::{CallKind, CallsToEnd, HangupCall, Shutdown};
 use carillon_agent::event::AgentEvent;
 use carillon_agent::running::RunningAccount;
 use carillon_schemas::Secret;
@@ -150,7 +150,7 @@ fn another_registrar_takes_over_at_once_and_the_call_lives() {
             .unwrap();
         b.wait_call(CallState::Ringing).await;
         a.agent
-            .send(HangupCall { call: None })
+            .send(HangupCall(CallsToEnd::Every(CallKind::All)))
             .await
             .unwrap()
             .unwrap();

@@ -9,7 +9,7 @@ mod desk;
 #[path = "desk/talking.rs"]
 mod talking;
 
-use carillon_agent::command::{ApplyError, HangupCall};
+use carillon_agent::command::{ApplyError, CallKind, CallsToEnd, HangupCall};
 use carillon_agent::event::AgentEvent;
 use carillon_schemas::status::{AccountState, CallState};
 use carillon_schemas::{Generation, Secret};
@@ -61,7 +61,7 @@ fn a_removed_accounts_call_lives_until_its_people_end_it() {
         b.wait_counters(at_b, received(before.packets_received + 25))
             .await;
         a.agent
-            .send(HangupCall { call: Some(call) })
+            .send(HangupCall(CallsToEnd::One(call)))
             .await
             .unwrap()
             .unwrap();
@@ -90,7 +90,7 @@ fn a_replaced_accounts_call_lives_and_the_port_goes_to_the_successor_after_it() 
         let error = a.call("alice", "bob@127.0.0.1:9").await.unwrap_err();
         assert_eq!(error.word(), "account-unavailable");
         a.agent
-            .send(HangupCall { call: None })
+            .send(HangupCall(CallsToEnd::Every(CallKind::All)))
             .await
             .unwrap()
             .unwrap();
@@ -171,7 +171,7 @@ fn a_hundred_changes_under_a_call_do_not_cut_it() {
             .await;
         assert_eq!(after.media.unwrap().packets_lost, 0);
         a.agent
-            .send(HangupCall { call: None })
+            .send(HangupCall(CallsToEnd::Every(CallKind::All)))
             .await
             .unwrap()
             .unwrap();

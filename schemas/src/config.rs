@@ -12,6 +12,7 @@ use crate::accept_from::{NO_KNOWN_PROXY, is_known};
 use crate::connection::Connection;
 use crate::features::Features;
 pub use crate::hook::{Hook, HookEvent};
+use crate::links::Links;
 use crate::secret::SealedSecret;
 use crate::sip_address::{is_host, split_port};
 use crate::{AccountId, DeskId, Generation, SipAddress, Timestamp};
@@ -46,6 +47,9 @@ pub struct DeskConfig {
     /// Addresses, ports, and the link to the server.
     #[serde(default)]
     pub network: Network,
+    /// What a link on a web page may do.
+    #[serde(default)]
+    pub links: Links,
     /// What runs when something happens.
     #[serde(default)]
     pub hooks: Vec<Hook>,

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Account, ConfigError, Contact, Hook, Media, Network, validate_sections};
+use crate::links::Links;
 use crate::secret::Secret;
 use crate::strict::{self, ReadError};
 
@@ -36,6 +37,9 @@ pub struct Layer {
     /// Addresses, ports, and the link to the server.
     #[serde(default)]
     pub network: Network,
+    /// What a link on a web page may do.
+    #[serde(default)]
+    pub links: Links,
     /// What runs when something happens; a desk's own are added.
     #[serde(default)]
     pub hooks: Vec<Hook>,
@@ -60,6 +64,9 @@ pub struct DeskEntry<S> {
     /// Addresses, ports, and the link, over the defaults.
     #[serde(default)]
     pub network: Network,
+    /// What a link on a web page may do, over the defaults.
+    #[serde(default)]
+    pub links: Links,
     /// Hooks of this desk.
     #[serde(default)]
     pub hooks: Vec<Hook>,
@@ -76,6 +83,7 @@ impl<S> DeskEntry<S> {
             accounts: Vec::new(),
             media: Media::default(),
             network: Network::default(),
+            links: Links::default(),
             hooks: Vec::new(),
             contacts: Vec::new(),
         }

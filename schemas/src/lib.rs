@@ -21,6 +21,7 @@ pub mod hook_template;
 pub mod identifier;
 #[cfg(feature = "json-schema")]
 pub mod json_schema;
+pub mod links;
 pub mod location;
 pub mod order;
 pub mod problem;

@@ -47,6 +47,20 @@ impl Desk {
         })
     }
 
+    /// A desk that knows no server, with this `agent.yaml`. It does not run.
+    ///
+    /// # Errors
+    /// [`Fault::System`] when the file cannot be written.
+    pub fn alone(name: &str, yaml: &str) -> Outcome<Self> {
+        let desk = Self::new(name)?;
+        let fault = |e| Fault::system("write agent.yaml", e);
+        std::fs::create_dir_all(desk.state()).map_err(fault)?;
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        std::fs::set_permissions(desk.state(), private).map_err(fault)?;
+        std::fs::write(desk.state().join("agent.yaml"), yaml).map_err(fault)?;
+        Ok(desk)
+    }
+
     /// A desk that is added at the server with one account, enrolled, and runs.
     ///
     /// # Errors

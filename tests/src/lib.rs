@@ -12,6 +12,7 @@ pub mod capture;
 pub mod command_line;
 pub mod crowd;
 pub mod desk;
+pub mod dialling;
 pub mod events;
 pub mod fault;
 pub mod footprint;

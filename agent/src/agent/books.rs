@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use actix::dev::SendError;
 use actix::{Addr, AsyncContext, Context, Handler, Recipient};
+use carillon_schemas::status::AccountState;
 
 use super::Agent;
 use crate::account::{Account, CallBegan};
@@ -83,6 +84,7 @@ impl Agent {
     }
 
     pub(super) fn view(&self) -> AgentView {
+        let preferred = self.preferred_account();
         AgentView {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started: self.started,
@@ -98,6 +100,7 @@ impl Agent {
                         status: self.seats.get(account.id())?.status.clone(),
                         label: account.config.label.clone(),
                         origin: account.origin,
+                        preferred: Some(account.id()) == preferred,
                     })
                 })
                 .collect(),
@@ -124,7 +127,12 @@ impl Handler<AgentEvent> for Agent {
     fn handle(&mut self, event: AgentEvent, ctx: &mut Context<Self>) {
         match &event {
             AgentEvent::AccountChanged(status) => match self.seats.get_mut(&status.id) {
-                Some(seat) if seat.account.is_some() => seat.status = status.clone(),
+                Some(seat) if seat.account.is_some() => {
+                    seat.status = status.clone();
+                    if status.state != AccountState::Registering {
+                        self.queue.release(&status.id);
+                    }
+                }
                 // Late news of an actor that is gone.
                 _ => return,
             },

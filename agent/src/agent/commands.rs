@@ -13,7 +13,8 @@ use super::Agent;
 use crate::account::{Account, Answer, Hangup, Place, PressByInfo, is_emergency};
 use crate::call::{PressKeys, QueryCall};
 use crate::command::{
-    AnswerCall, CommandError, HangupCall, PlaceCall, QueryStatus, RestartAccount, SendDtmf,
+    AnswerCall, CallKind, CallsToEnd, CommandError, HangupCall, PlaceCall, QueryStatus,
+    RestartAccount, SendDtmf,
 };
 use crate::view::{AgentView, CallView};
 
@@ -65,16 +66,22 @@ impl Agent {
             .is_some_and(|account| account.config.features.dtmf() == DtmfWay::Info)
     }
 
-    /// The first account that is registered, else one that needs no registrar, else any that runs: a call
-    /// may go through even when the registration does not. Else the first enabled, for the reason.
+    /// The preferred account while it can be used. Else the first that is registered, else one that needs no
+    /// registrar, else any that runs: a call may go through even when the registration does not. Else the first
+    /// enabled, for the reason.
     fn default_account(&self) -> Option<AccountId> {
         let rank = |id: &AccountId| {
             self.seats.get(id).map(|seat| match seat.status.state {
-                AccountState::Registered => 0,
-                AccountState::Local => 1,
-                AccountState::Registering => 2,
-                AccountState::Failed => 3,
-                _ => 4,
+                AccountState::Registered | AccountState::Local | AccountState::Registering
+                    if self.preferred.account() == Some(id) =>
+                {
+                    0
+                }
+                AccountState::Registered => 1,
+                AccountState::Local => 2,
+                AccountState::Registering => 3,
+                AccountState::Failed => 4,
+                _ => 5,
             })
         };
         self.config
@@ -120,7 +127,8 @@ impl Handler<PlaceCall> for Agent {
             let config = &account.config;
             is_emergency(&place.target, &config.features, &config.address)
         });
-        let chosen = match self.choose(place.account) {
+        let asked = place.account.or_else(|| self.peer_account(&place.target));
+        let chosen = match self.choose(asked) {
             // Any account will do when life depends on it.
             Err(_) if rescue => self.choose(None),
             chosen => chosen,
@@ -128,7 +136,15 @@ impl Handler<PlaceCall> for Agent {
         match chosen {
             Ok((id, addr)) => {
                 let target = place.target;
-                Box::pin(ask(format!("account {id}"), &addr, Place { target }))
+                let actor = format!("account {id}");
+                if rescue {
+                    return Box::pin(ask(actor, &addr, Place { target }));
+                }
+                let turn = self.until_registered(&id);
+                Box::pin(async move {
+                    turn.await;
+                    ask(actor, &addr, Place { target }).await
+                })
             }
             Err(error) => refuse(error),
         }
@@ -179,20 +195,38 @@ impl Handler<HangupCall> for Agent {
             let view = entry.view.clone();
             ask(actor, &entry.account, Hangup { number }).map(|done| done.map(|()| view))
         };
-        match hangup.call {
-            Some(call) => match self.calls.get(&call) {
-                Some(entry) => Box::pin(ends(entry).map(|done| done.map(|view| vec![view]))),
-                None => refuse(CommandError::NoSuchCall { call }),
-            },
-            None if self.calls.is_empty() => refuse(CommandError::NoCall { what: "standing" }),
-            None => {
-                let all: Vec<_> = self.calls.values().map(ends).collect();
-                Box::pin(futures_util::future::join_all(all).map(|done| {
-                    // One that ended by itself meanwhile is as good as hung up.
-                    Ok(done.into_iter().filter_map(Result::ok).collect())
-                }))
+        let kind = match hangup.0 {
+            CallsToEnd::One(call) => {
+                return match self.calls.get(&call) {
+                    Some(entry) => Box::pin(ends(entry).map(|done| done.map(|view| vec![view]))),
+                    None => refuse(CommandError::NoSuchCall { call }),
+                };
             }
+            CallsToEnd::Every(kind) => kind,
+        };
+        let fitting = self.calls.values().filter(|entry| is_of(kind, &entry.view));
+        let ending: Vec<_> = fitting.map(ends).collect();
+        if ending.is_empty() {
+            let what = match kind {
+                CallKind::All => "standing",
+                CallKind::Incoming => "incoming",
+                CallKind::Calling => "calling",
+            };
+            return refuse(CommandError::NoCall { what });
         }
+        Box::pin(futures_util::future::join_all(ending).map(|done| {
+            // One that ended by itself meanwhile is as good as hung up.
+            Ok(done.into_iter().filter_map(Result::ok).collect())
+        }))
+    }
+}
+
+fn is_of(kind: CallKind, call: &CallView) -> bool {
+    let waits = call.state != CallState::Established;
+    match kind {
+        CallKind::All => true,
+        CallKind::Incoming => waits && call.direction == Direction::Incoming,
+        CallKind::Calling => waits && call.direction == Direction::Outgoing,
     }
 }
 

@@ -56,6 +56,7 @@ impl Agent {
             }
             Change::Describe(_)
             | Change::Order(_)
+            | Change::Links(_)
             | Change::Contacts(_)
             | Change::Hooks(_)
             | Change::Name(_)

@@ -10,8 +10,11 @@ mod configuration;
 mod departure;
 mod features;
 mod hooks;
+mod links;
 mod moves;
 mod network;
+mod preference;
+mod queue;
 mod seat;
 mod service;
 mod system;
@@ -33,6 +36,8 @@ pub use system::{SystemError, run};
 
 use crate::account::{Account, Switches};
 use crate::call::CallSettings;
+use crate::desktop::links::Asks;
+use crate::preferred::Preferred;
 use crate::running::RunningConfig;
 use crate::session::SessionPlace;
 use crate::supervision::Roster;
@@ -40,6 +45,7 @@ use crate::trace::Trace;
 use crate::transport::changes;
 
 use books::{CallEntry, Subscriber};
+use queue::Queue;
 use seat::Seat;
 
 /// The root actor.
@@ -57,6 +63,10 @@ pub struct Agent {
     seats: BTreeMap<AccountId, Seat>,
     /// What a person switched since the start; outlives the accounts' actors.
     switches: BTreeMap<AccountId, Rc<RefCell<Switches>>>,
+    preferred: Preferred,
+    queue: Queue,
+    /// Links of web pages that wait for a person's word.
+    asks: Asks,
     /// Account actors that live until their last call ends, by incarnation.
     draining: BTreeMap<u64, Addr<Account>>,
     calls: BTreeMap<u32, CallEntry>,
@@ -86,6 +96,9 @@ impl Agent {
             numbers: Rc::new(Cell::new(0)),
             seats: BTreeMap::new(),
             switches: BTreeMap::new(),
+            preferred: Preferred::default(),
+            queue: Queue::default(),
+            asks: Asks::default(),
             draining: BTreeMap::new(),
             calls: BTreeMap::new(),
             roster: Roster::default(),

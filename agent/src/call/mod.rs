@@ -33,7 +33,9 @@ pub(crate) use messages::{
 pub use settings::CallSettings;
 pub(crate) use sound::Sound;
 pub use target::{MAX_TARGET, TargetError, target_uri};
-pub(crate) use target::{literal_address, number_of};
+pub(crate) use target::{
+    dialled_number, literal_address, number_of, peer_address, placeholder, plain_target,
+};
 
 use sound::{StreamIdentity, session_of};
 

@@ -1,16 +1,18 @@
 //! `dial`, `answer`, `hangup`, `hold`, `resume`, `transfer` and `dtmf`.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use carillon_schemas::AccountId;
 use carillon_schemas::status::{CallState, Direction};
 use serde_json::json;
 
-use super::client::{Client, Events};
+use super::arguments::HangupKind;
+use super::client::{Client, Events, Next};
 use super::exit::{Exit, Failure};
 use super::print::{self, ago, line, plain};
-use crate::control::{DtmfBody, PlaceBody, TransferBody};
+use crate::command::{CallKind, CallsToEnd};
+use crate::control::{DtmfBody, HangupBody, PlaceBody, TransferBody};
 use crate::view::CallView;
 
 /// How long the agent may take: a sound device may be slow to open.
@@ -37,16 +39,43 @@ pub(super) fn dial(
     Ok(())
 }
 
-pub(super) fn answer(state: &Path, call: Option<u32>, as_json: bool) -> Result<(), Failure> {
+pub(super) fn answer(
+    state: &Path,
+    call: Option<u32>,
+    wait: bool,
+    as_json: bool,
+) -> Result<(), Failure> {
+    let client = Client::of(state)?;
+    let events = wait.then(|| client.listen()).transpose()?;
     let path = format!("/v1/calls/{}/answer", named(call));
-    let call: CallView = Client::of(state)?.post(&path, &json!({}), PATIENCE)?;
+    let call: CallView = client.post(&path, &json!({}), PATIENCE)?;
+    let call = match events {
+        Some(events) if call.state != CallState::Established => wait_for_answer(call.id, events)?,
+        _ => call,
+    };
     show(&call, as_json);
     Ok(())
 }
 
-pub(super) fn hangup(state: &Path, call: Option<u32>, as_json: bool) -> Result<(), Failure> {
-    let path = format!("/v1/calls/{}/hangup", named(call));
-    let calls: Vec<CallView> = Client::of(state)?.post(&path, &json!({}), PATIENCE)?;
+pub(super) fn hangup(
+    state: &Path,
+    call: Option<u32>,
+    kind: HangupKind,
+    wait: bool,
+    as_json: bool,
+) -> Result<(), Failure> {
+    let which = match call {
+        Some(call) => CallsToEnd::One(call),
+        None if kind.incoming => CallsToEnd::Every(CallKind::Incoming),
+        None if kind.calling => CallsToEnd::Every(CallKind::Calling),
+        None => CallsToEnd::Every(CallKind::All),
+    };
+    let client = Client::of(state)?;
+    let events = wait.then(|| client.listen()).transpose()?;
+    let calls: Vec<CallView> = client.post("/v1/hangup", &HangupBody { which }, PATIENCE)?;
+    if let Some(events) = events {
+        wait_for_ends(&calls, events)?;
+    }
     if as_json {
         print::json(&calls);
     } else {
@@ -138,7 +167,7 @@ pub(super) fn call_row(call: &CallView) -> Vec<String> {
     ]
 }
 
-fn show(call: &CallView, as_json: bool) {
+pub(super) fn show(call: &CallView, as_json: bool) {
     if as_json {
         print::json(call);
     } else {
@@ -146,8 +175,34 @@ fn show(call: &CallView, as_json: bool) {
     }
 }
 
-fn named(call: Option<u32>) -> String {
+/// The calls as rows, for a person.
+pub(super) fn show_all(calls: &[CallView]) {
+    print::table(&calls.iter().map(call_row).collect::<Vec<_>>());
+}
+
+/// A call's place in a path of the local API.
+pub(super) fn named(call: Option<u32>) -> String {
     call.map_or_else(|| "any".to_owned(), |call| call.to_string())
+}
+
+/// Until every one of them is over.
+fn wait_for_ends(calls: &[CallView], mut events: Events) -> Result<(), Failure> {
+    let mut left: Vec<u32> = calls.iter().map(|call| call.id).collect();
+    let deadline = Instant::now() + AGREEMENT;
+    while !left.is_empty() {
+        match events.next_before(Some(deadline))? {
+            Next::Event(happening) if happening.event == "call_ended" => {
+                left.retain(|id| happening.data["call"]["id"] != *id);
+            }
+            Next::Event(_) => {}
+            Next::TimeOut => {
+                let text = format!("calls {left:?} did not end in time");
+                return Err(Failure::new(Exit::TimeOut, "time-out", text));
+            }
+            Next::End => return Ok(()),
+        }
+    }
+    Ok(())
 }
 
 fn wait_for_transfer(id: u32, mut events: Events) -> Result<(), Failure> {

@@ -5,7 +5,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use carillon_schemas::Problem;
 use serde::Serialize;
@@ -60,6 +60,15 @@ impl Client {
     ) -> Result<T, Failure> {
         let body = serde_json::to_vec(body).map_err(unexpected)?;
         self.ask("POST", path, &body, patience)
+    }
+
+    /// Wants something gone.
+    pub(super) fn delete<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        patience: Duration,
+    ) -> Result<T, Failure> {
+        self.ask("DELETE", path, b"", patience)
     }
 
     /// Listens from now on: what happens after this returns is not missed.
@@ -144,20 +153,49 @@ impl Client {
     }
 }
 
+/// What comes of waiting for an event.
+pub(super) enum Next {
+    /// One happened.
+    Event(Happening),
+    /// None did, in time.
+    TimeOut,
+    /// The agent left.
+    End,
+}
+
 impl Events {
     /// The next event; `None` when the agent leaves.
     pub(super) fn next(&mut self) -> Result<Option<Happening>, Failure> {
+        match self.next_before(None)? {
+            Next::Event(happening) => Ok(Some(happening)),
+            Next::TimeOut | Next::End => Ok(None),
+        }
+    }
+
+    /// The next event, waited for until `deadline` at the most.
+    pub(super) fn next_before(&mut self, deadline: Option<Instant>) -> Result<Next, Failure> {
         let mut event = String::new();
         loop {
+            let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                return Ok(Next::TimeOut);
+            }
+            let stream = self.0.get_ref();
+            stream.set_read_timeout(left).map_err(unexpected)?;
             let mut line = String::new();
-            if self.0.read_line(&mut line).map_err(broken)? == 0 {
-                return Ok(None);
+            match self.0.read_line(&mut line) {
+                Ok(0) => return Ok(Next::End),
+                Ok(_) => {}
+                Err(error) if is_time_out(&error) && deadline.is_some() => {
+                    return Ok(Next::TimeOut);
+                }
+                Err(error) => return Err(broken(error)),
             }
             if let Some(name) = line.strip_prefix("event: ") {
                 name.trim_end().clone_into(&mut event);
             } else if let Some(data) = line.strip_prefix("data: ") {
                 let data = serde_json::from_str(data).map_err(unexpected)?;
-                return Ok(Some(Happening { event, data }));
+                return Ok(Next::Event(Happening { event, data }));
             }
         }
     }
@@ -212,13 +250,19 @@ fn not_running(state: &Path) -> Failure {
 }
 
 fn broken(error: std::io::Error) -> Failure {
-    let text = match error.kind() {
-        std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut => {
-            "the agent took too long to answer (its log may say why)".into()
-        }
-        _ => format!("the connection to the agent broke: {error} (is it still running?)"),
+    let text = if is_time_out(&error) {
+        "the agent took too long to answer (its log may say why)".to_owned()
+    } else {
+        format!("the connection to the agent broke: {error} (is it still running?)")
     };
     Failure::new(Exit::Refused, "no-answer", text)
+}
+
+fn is_time_out(error: &std::io::Error) -> bool {
+    matches!(
+        error.kind(),
+        std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
+    )
 }
 
 fn unexpected(error: impl std::fmt::Display) -> Failure {

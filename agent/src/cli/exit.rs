@@ -24,6 +24,10 @@ pub(super) enum Exit {
     Configuration = 7,
     /// A sound device cannot be used.
     Device = 8,
+    /// An agent runs already on this state folder.
+    AlreadyRunning = 9,
+    /// What was waited for did not come in time.
+    TimeOut = 10,
 }
 
 impl From<Exit> for ExitCode {
@@ -84,6 +88,7 @@ pub(super) fn exit_of(word: &str, status: u16) -> Exit {
         "server-unreachable" => Exit::Server,
         "configuration-invalid" => Exit::Configuration,
         "device" => Exit::Device,
+        "already-running" => Exit::AlreadyRunning,
         "state-unusable" | "unexpected" => Exit::Unexpected,
         _ if status >= 500 && word != "no-answer" && word != "shutting-down" => Exit::Unexpected,
         _ => Exit::Refused,

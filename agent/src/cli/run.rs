@@ -12,6 +12,7 @@ use super::doors;
 use super::exit::{Exit, Failure};
 use crate::agent::{self, Agent, Service};
 use crate::desktop::hooks::{self, Hooks};
+use crate::preferred::Preferred;
 use crate::provisioning::http::Patience;
 use crate::provisioning::identity::Identity;
 use crate::provisioning::{self, LinkBoard, Provisioning, TicketFile};
@@ -27,14 +28,23 @@ const PREDECESSOR: Duration = Duration::from_secs(1);
 /// The name of an installation that never enrolled.
 const INSTANCE: &str = "instance";
 
-pub(super) fn run(state: &Path, config: Option<PathBuf>, service: bool) -> Result<(), Failure> {
+pub(super) fn run(
+    state: &Path,
+    config: Option<PathBuf>,
+    service: bool,
+    if_needed: bool,
+) -> Result<(), Failure> {
     // First of all: it must see one thread.
     let pages = CodePages::of_this_process();
     start_log()?;
     let folder = StateFolder::open(state)
         .map_err(state_failure)?
         .with_credentials(handed_over());
-    let _lock = folder.lock_within(PREDECESSOR).map_err(state_failure)?;
+    let _lock = match folder.lock_within(PREDECESSOR) {
+        Ok(lock) => lock,
+        Err(StateError::InUse { .. }) if if_needed => return Ok(()),
+        Err(error) => return Err(state_failure(error)),
+    };
     let agent_file = config.unwrap_or_else(|| folder.place("agent.yaml"));
     let identity = Identity::load(&folder);
     let enrolled = !matches!(identity, Ok(None));
@@ -71,7 +81,13 @@ pub(super) fn run(state: &Path, config: Option<PathBuf>, service: bool) -> Resul
     .into_iter()
     .chain(manager_service())
     .collect();
-    let ran = agent::run(|| Agent::new(instance, services).with_session(session));
+    let preferred = Preferred::load(&folder);
+    let made = || {
+        Agent::new(instance, services)
+            .with_session(session)
+            .preferring(preferred)
+    };
+    let ran = agent::run(made);
     ran.map_err(|e| Failure::new(Exit::Unexpected, "unexpected", e.to_string()))
 }
 
@@ -183,5 +199,10 @@ pub(super) fn start_log() -> Result<(), Failure> {
 }
 
 fn state_failure(error: StateError) -> Failure {
-    Failure::new(Exit::Unexpected, "state-unusable", error.to_string())
+    match error {
+        StateError::InUse { .. } => {
+            Failure::new(Exit::AlreadyRunning, "already-running", error.to_string())
+        }
+        _ => Failure::new(Exit::Unexpected, "state-unusable", error.to_string()),
+    }
 }

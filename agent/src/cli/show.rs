@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::calls::call_row;
 use super::client::Client;
-use super::exit::Failure;
+use super::exit::{Exit, Failure};
 use super::print::{self, ago, line, or_dash, plain};
 use crate::control::DeskView;
 use crate::provisioning::LinkView;
@@ -90,6 +90,33 @@ pub(super) fn restart_account(
     Ok(())
 }
 
+/// Chooses the account to call on, by its id or its place in the list.
+pub(super) fn use_account(state: &Path, account: &str, as_json: bool) -> Result<(), Failure> {
+    let client = Client::of(state)?;
+    let accounts: Vec<AccountView> = client.get("/v1/accounts")?;
+    let ids = || accounts.iter().map(|account| account.status.id.as_str());
+    let place = account.parse::<usize>().ok().and_then(|n| n.checked_sub(1));
+    let id = ids()
+        .find(|id| *id == account)
+        .or_else(|| ids().nth(place?))
+        .ok_or_else(|| {
+            let known: Vec<&str> = ids().take(16).collect();
+            let text = format!(
+                "there is no account {:?}; there is: {}",
+                plain(account),
+                known.join(", ")
+            );
+            Failure::new(Exit::Refused, "no-such-account", text)
+        })?;
+    client.post::<()>(&format!("/v1/accounts/{id}/use"), &json!({}), PATIENCE)?;
+    if as_json {
+        print::json(&json!({ "preferred": id }));
+    } else {
+        line(&format!("calls go out on account {id}"));
+    }
+    Ok(())
+}
+
 fn link_lines(link: &LinkView) -> Vec<String> {
     let Some(server) = &link.server else {
         return vec!["server    none: not enrolled".into()];
@@ -118,6 +145,7 @@ fn link_lines(link: &LinkView) -> Vec<String> {
 fn account_row(account: &AccountView) -> Vec<String> {
     let status = &account.status;
     vec![
+        if account.preferred { "*" } else { "" }.to_owned(),
         status.id.to_string(),
         status.state.as_str().to_owned(),
         status.address.clone(),

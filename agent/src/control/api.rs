@@ -11,13 +11,17 @@ use hyper::{Method, Request, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::asked::{DtmfBody, EnrolBody, FeaturesBody, MessageBody, PlaceBody, TransferBody};
+use super::asked::{
+    DtmfBody, EnrolBody, FeaturesBody, HangupBody, MessageBody, PlaceBody, TransferBody,
+};
+use super::links;
 use super::port::{AgentPort, DeskView};
 #[cfg(feature = "panic-injection")]
 use crate::command::InjectPanic;
 use crate::command::{
-    AnswerCall, CommandError, HangupCall, HoldCall, PlaceCall, QueryStatus, QueryTrace,
-    RestartAccount, SendDtmf, SendMessage, SwitchFeatures, TransferCall, TransferTarget,
+    AnswerCall, CallKind, CallsToEnd, CommandError, HangupCall, HoldCall, PlaceCall, PreferAccount,
+    QueryStatus, QueryTrace, RestartAccount, SendDtmf, SendMessage, Shutdown, SwitchFeatures,
+    TransferCall, TransferTarget,
 };
 use crate::provisioning::{Enrol, EnrolError};
 use crate::vault::VaultKind;
@@ -73,8 +77,16 @@ pub(super) async fn answer(request: Request<Incoming>, port: &AgentPort) -> Answ
             json(StatusCode::OK, &answered.map_err(refused)?)
         }
         (&Method::POST, ["v1", "calls", call, "hangup"]) => {
-            let call = which_call(call)?;
-            let ended = ask(&port.hangup, HangupCall { call }).await?;
+            let which = match which_call(call)? {
+                Some(call) => CallsToEnd::One(call),
+                None => CallsToEnd::Every(CallKind::All),
+            };
+            let ended = ask(&port.hangup, HangupCall(which)).await?;
+            json(StatusCode::OK, &ended.map_err(refused)?)
+        }
+        (&Method::POST, ["v1", "hangup"]) => {
+            let HangupBody { which } = read(body).await?;
+            let ended = ask(&port.hangup, HangupCall(which)).await?;
             json(StatusCode::OK, &ended.map_err(refused)?)
         }
         (&Method::POST, ["v1", "calls", call, verb @ ("hold" | "resume")]) => {
@@ -103,6 +115,12 @@ pub(super) async fn answer(request: Request<Incoming>, port: &AgentPort) -> Answ
             ask(&port.restart, RestartAccount { account })
                 .await?
                 .map_err(refused)?;
+            Ok(empty())
+        }
+        (&Method::POST, ["v1", "accounts", account, "use"]) => {
+            let account = which_account(account)?;
+            let preferred = ask(&port.prefer, PreferAccount { account }).await?;
+            preferred.map_err(refused)?;
             Ok(empty())
         }
         #[cfg(feature = "panic-injection")]
@@ -143,13 +161,22 @@ pub(super) async fn answer(request: Request<Incoming>, port: &AgentPort) -> Answ
             json(StatusCode::OK, &serde_json::json!({ "status": status }))
         }
         (&Method::POST, ["v1", "enrol"]) => enrol(read(body).await?, port).await,
-        _ => Err(Problem::new(
-            404,
-            "no-such-route",
-            "Not part of this API",
-            format!("there is no {} {}", head.method, shown(&path)),
-        )),
+        (method, ["v1", "links", below @ ..]) => links::answer(method, below, body, port).await,
+        (&Method::POST, ["v1", "shutdown"]) => {
+            port.shutdown.do_send(Shutdown);
+            Ok(empty())
+        }
+        _ => Err(no_such_route(&head.method, &path)),
     }
+}
+
+pub(super) fn no_such_route(method: &Method, path: &str) -> Problem {
+    Problem::new(
+        404,
+        "no-such-route",
+        "Not part of this API",
+        format!("there is no {method} {}", shown(path)),
+    )
 }
 
 /// A problem document as an answer.
@@ -184,7 +211,7 @@ async fn enrol(body: EnrolBody, port: &AgentPort) -> Answer {
     json(StatusCode::OK, &enrolled.map_err(|e| enrol_refused(&e))?)
 }
 
-async fn ask<M>(who: &Recipient<M>, message: M) -> Result<M::Result, Problem>
+pub(super) async fn ask<M>(who: &Recipient<M>, message: M) -> Result<M::Result, Problem>
 where
     M: Message + Send + 'static,
     M::Result: Send,
@@ -202,7 +229,7 @@ fn no_answer(why: &str) -> Problem {
     Problem::new(503, "no-answer", "The agent did not answer", why).advise("try again in a moment")
 }
 
-async fn read<T: DeserializeOwned>(body: Incoming) -> Result<T, Problem> {
+pub(super) async fn read<T: DeserializeOwned>(body: Incoming) -> Result<T, Problem> {
     let bad = |status, detail: String| {
         Problem::new(status, "bad-request", "The request cannot be read", detail)
     };
@@ -256,11 +283,17 @@ fn which_account(text: &str) -> Result<AccountId, Problem> {
         })
 }
 
-fn refused(error: CommandError) -> Problem {
+pub(super) fn refused(error: CommandError) -> Problem {
     let status = match &error {
-        CommandError::NoSuchAccount { .. } | CommandError::NoSuchCall { .. } => 404,
-        CommandError::BadTarget { .. } | CommandError::BadDigits { .. } => 422,
+        CommandError::NoSuchAccount { .. }
+        | CommandError::NoSuchCall { .. }
+        | CommandError::NoSuchLink { .. } => 404,
+        CommandError::BadTarget { .. }
+        | CommandError::BadDigits { .. }
+        | CommandError::BadLink(_) => 422,
+        CommandError::TooManyLinks => 429,
         CommandError::ShuttingDown | CommandError::NoAnswer { .. } => 503,
+        CommandError::NotRemembered { .. } => 500,
         _ => 409,
     };
     Problem::new(status, error.word(), "Not possible now", error.to_string())
@@ -277,7 +310,7 @@ fn enrol_refused(error: &EnrolError) -> Problem {
     Problem::new(status, word, "Not enrolled", error.to_string())
 }
 
-fn json(status: StatusCode, value: &impl Serialize) -> Answer {
+pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
     let body = serde_json::to_vec(value).map_err(|e| {
         Problem::new(
             500,

@@ -3,7 +3,7 @@
 use carillon_schemas::AccountId;
 use serde::{Deserialize, Serialize};
 
-use crate::command::ForwardKind;
+use crate::command::{CallsToEnd, ForwardKind};
 
 /// `POST /v1/calls`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -14,6 +14,14 @@ pub struct PlaceBody {
     pub account: Option<AccountId>,
     /// Whom to call.
     pub target: String,
+}
+
+/// `POST /v1/hangup`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HangupBody {
+    /// A call's number, `all`, `incoming` or `calling`.
+    pub which: CallsToEnd,
 }
 
 /// `POST /v1/calls/{id}/transfer`: one of the two.

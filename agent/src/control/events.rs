@@ -85,6 +85,10 @@ pub fn happening(event: &AgentEvent) -> Happening {
         AgentEvent::HookFailed { hook, why } => {
             ("hook_failed", json!({ "hook": hook, "why": why }))
         }
+        AgentEvent::LinkAsked(ask) => ("link_asked", json!(ask)),
+        AgentEvent::LinkSettled { id, outcome } => {
+            ("link_settled", json!({ "id": id, "outcome": outcome }))
+        }
         AgentEvent::CheckSync => ("check_sync", json!({})),
         AgentEvent::DtmfReceived { call, digit } => {
             ("dtmf_received", json!({ "call": call, "digit": digit }))

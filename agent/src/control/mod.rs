@@ -11,6 +11,7 @@ mod asked;
 mod entrance;
 mod events;
 mod guard;
+mod links;
 mod port;
 mod server;
 mod session;
@@ -18,9 +19,13 @@ mod session;
 mod socket;
 mod visitors;
 
+pub use crate::command::Linked;
 pub use address::ControlAddress;
-pub use asked::{DtmfBody, EnrolBody, FeaturesBody, MessageBody, PlaceBody, TransferBody};
+pub use asked::{
+    DtmfBody, EnrolBody, FeaturesBody, HangupBody, MessageBody, PlaceBody, TransferBody,
+};
 pub use events::{Happening, happening};
+pub use links::{LinkBody, SettleBody};
 pub use port::{AgentPort, DeskView};
 pub use server::{Control, SOCKET, Setup};
 pub use visitors::Visitors;

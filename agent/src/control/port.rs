@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "panic-injection")]
 use crate::command::InjectPanic;
 use crate::command::{
-    AnswerCall, HangupCall, HoldCall, PlaceCall, QueryStatus, QueryTrace, RestartAccount, SendDtmf,
-    SendMessage, Subscribe, SwitchFeatures, TransferCall,
+    AnswerCall, FollowLink, HangupCall, HoldCall, PlaceCall, PreferAccount, QueryLinks,
+    QueryStatus, QueryTrace, RestartAccount, SendDtmf, SendMessage, SettleLink, Shutdown,
+    Subscribe, SwitchFeatures, TransferCall,
 };
 use crate::provisioning::{LinkBoard, LinkView};
 use crate::view::AgentView;
@@ -24,6 +25,11 @@ pub struct AgentPort {
     pub(super) hold: Recipient<HoldCall>,
     pub(super) transfer: Recipient<TransferCall>,
     pub(super) restart: Recipient<RestartAccount>,
+    pub(super) prefer: Recipient<PreferAccount>,
+    pub(super) follow_link: Recipient<FollowLink>,
+    pub(super) links: Recipient<QueryLinks>,
+    pub(super) settle_link: Recipient<SettleLink>,
+    pub(super) shutdown: Recipient<Shutdown>,
     pub(super) switch: Recipient<SwitchFeatures>,
     pub(super) message: Recipient<SendMessage>,
     pub(super) subscribe: Recipient<Subscribe>,
@@ -56,6 +62,11 @@ impl AgentPort {
             + Handler<HoldCall>
             + Handler<TransferCall>
             + Handler<RestartAccount>
+            + Handler<PreferAccount>
+            + Handler<FollowLink>
+            + Handler<QueryLinks>
+            + Handler<SettleLink>
+            + Handler<Shutdown>
             + Handler<SwitchFeatures>
             + Handler<SendMessage>
             + Handler<Subscribe>
@@ -71,6 +82,11 @@ impl AgentPort {
             hold: agent.clone().recipient(),
             transfer: agent.clone().recipient(),
             restart: agent.clone().recipient(),
+            prefer: agent.clone().recipient(),
+            follow_link: agent.clone().recipient(),
+            links: agent.clone().recipient(),
+            settle_link: agent.clone().recipient(),
+            shutdown: agent.clone().recipient(),
             switch: agent.clone().recipient(),
             message: agent.clone().recipient(),
             subscribe: agent.clone().recipient(),

@@ -9,6 +9,7 @@ use carillon_schemas::config::{
     ConfigError, Contact, DeskConfig, Hook, MAX_CONFIG_BYTES, Media, Network,
 };
 use carillon_schemas::envelope::{EnvelopeError, PayloadType};
+use carillon_schemas::links::Links;
 use carillon_schemas::secret::{SecretError, seal_context};
 use carillon_schemas::trust::{Freshness, Role, TrustRoot};
 use carillon_schemas::{Account, AccountId, DeskId, Envelope, Generation, Secret, Timestamp};
@@ -37,6 +38,8 @@ pub struct Verified {
     pub media: Media,
     /// Addresses, ports and the link.
     pub network: Network,
+    /// What a link on a web page may do.
+    pub links: Links,
     /// What runs when something happens.
     pub hooks: Vec<Hook>,
     /// The people everyone calls.
@@ -307,6 +310,7 @@ fn opened(config: DeskConfig, digest: String, keys: &PrivateKeys) -> Result<Veri
         accounts,
         media: config.media,
         network: config.network,
+        links: config.links,
         hooks: config.hooks,
         contacts: config.contacts,
     })

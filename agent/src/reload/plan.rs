@@ -1,6 +1,7 @@
 //! The plan that leads from one configuration to another.
 
 use carillon_schemas::config::{Contact, Media, Network};
+use carillon_schemas::links::Links;
 use carillon_schemas::{AccountId, Generation};
 
 use crate::running::{RunningAccount, RunningConfig, RunningHook};
@@ -33,6 +34,8 @@ pub enum Change {
     Media(Media),
     /// Ports of later calls, and the link to the server.
     Network(Network),
+    /// What a link on a web page may do.
+    Links(Links),
     /// The people everyone calls.
     Contacts(Vec<Contact>),
     /// What runs when something happens.
@@ -76,6 +79,9 @@ pub fn plan(old: &RunningConfig, new: &RunningConfig) -> Plan {
     if old.network != new.network {
         changes.push(Change::Network(new.network.clone()));
     }
+    if old.links != new.links {
+        changes.push(Change::Links(new.links.clone()));
+    }
     if old.contacts != new.contacts {
         changes.push(Change::Contacts(new.contacts.clone()));
     }
@@ -115,6 +121,7 @@ impl Plan {
                     .sort_by_key(|account| ids.iter().position(|id| id == account.id())),
                 Change::Media(media) => config.media = media,
                 Change::Network(network) => config.network = network,
+                Change::Links(links) => config.links = links,
                 Change::Contacts(contacts) => config.contacts = contacts,
                 Change::Hooks(hooks) => config.hooks = hooks,
                 Change::Name(name) => config.name = name,
@@ -145,6 +152,7 @@ impl Change {
             Self::Order(_) => "accounts reordered".to_owned(),
             Self::Media(_) => "sound settings changed, for later calls".to_owned(),
             Self::Network(_) => "network settings changed, for later calls".to_owned(),
+            Self::Links(_) => "what links may do changed".to_owned(),
             Self::Contacts(contacts) => format!("{} contacts", contacts.len()),
             Self::Hooks(hooks) => format!("{} hooks", hooks.len()),
             Self::Name(Some(name)) => format!("desk named {name:?}"),

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use carillon_schemas::config::{ConfigError, Contact, Hook, Media, Network, validate_sections};
+use carillon_schemas::links::Links;
 use carillon_schemas::strict::{self, ReadError};
 use carillon_schemas::{Account, Secret};
 use serde::Deserialize;
@@ -32,6 +33,9 @@ pub struct AgentFile {
     /// Addresses and ports; the server's settings lie over these.
     #[serde(default)]
     pub network: Network,
+    /// What a link on a web page may do; the server's settings lie over these.
+    #[serde(default)]
+    pub links: Links,
     /// The desk's own contacts.
     #[serde(default)]
     pub contacts: Vec<Contact>,
@@ -237,6 +241,10 @@ control:
                 "did you mean \"password\"",
             ),
             (format!("{GOOD}media:\n  output: null\n"), "duplicate"),
+            (
+                format!("{GOOD}links: {{dail: now}}\n"),
+                "did you mean \"dial\"",
+            ),
             (GOOD.replace("127.0.0.1:4711", "0.0.0.0:4711"), "loopback"),
             (GOOD.replace("sip:1001@", "1001@"), "must begin with 'sip:'"),
             (

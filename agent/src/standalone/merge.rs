@@ -66,6 +66,10 @@ pub fn merge(server: Option<&Verified>, local: &AgentFile) -> Merged {
             accounts,
             media,
             network,
+            links: server.map_or_else(
+                || local.links.clone(),
+                |server| server.links.clone().over(&local.links),
+            ),
             contacts,
             hooks,
         },
@@ -98,6 +102,7 @@ fn settings(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use carillon_schemas::links::{LinkDial, LinkScheme};
     use carillon_schemas::{Generation, Timestamp};
 
     fn local(yaml: &str) -> AgentFile {
@@ -114,6 +119,7 @@ mod tests {
             accounts: file.accounts,
             media: file.media,
             network: file.network,
+            links: file.links,
             hooks: file.hooks,
             contacts: file.contacts,
         }
@@ -123,11 +129,11 @@ mod tests {
     fn the_server_wins_and_says_so() {
         let merged = merge(
             Some(&server(
-                "accounts: [{id: main, address: 'sip:1@pbx'}]\nmedia: {input: default}",
+                "accounts: [{id: main, address: 'sip:1@pbx'}]\nmedia: {input: default}\nlinks: {dial: ask}",
             )),
             &local(
                 "accounts: [{id: main, address: 'sip:9@other'}, {id: own, address: 'sip:2@lan'}]\n\
-                 media: {input: 'null', ptime_ms: 10}",
+                 media: {input: 'null', ptime_ms: 10}\nlinks: {dial: now, schemes: [tel]}",
             ),
         );
         let ids: Vec<_> = merged
@@ -140,6 +146,8 @@ mod tests {
         assert_eq!(merged.config.accounts[0].config.address.host(), "pbx");
         assert_eq!(merged.config.media.input(), "default");
         assert_eq!(merged.config.media.ptime_ms(), 10);
+        assert_eq!(merged.config.links.dial(), LinkDial::Ask);
+        assert_eq!(merged.config.links.schemes(), [LinkScheme::Tel]);
         assert_eq!(merged.config.generation, Some(Generation(7)));
         assert!(merged.warnings[0].contains("main"), "{:?}", merged.warnings);
     }

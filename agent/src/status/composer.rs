@@ -142,6 +142,7 @@ mod tests {
                 },
                 label: None,
                 origin: Origin::Server,
+                preferred: true,
             }],
             calls: vec![],
             restarts: 0,

@@ -185,7 +185,9 @@ fn told(event: &AgentEvent) -> Option<(Level, &'static str, String)> {
         | AgentEvent::TextReceived { .. }
         | AgentEvent::LampChanged { .. }
         | AgentEvent::MessagesWaiting { .. }
-        | AgentEvent::CheckSync => return None,
+        | AgentEvent::CheckSync
+        | AgentEvent::LinkAsked(_)
+        | AgentEvent::LinkSettled { .. } => return None,
         AgentEvent::ShuttingDown => (
             Level::Info,
             "shutting_down",

@@ -180,6 +180,7 @@ pub(crate) fn config(
         }],
         media: Media::default(),
         network: Network::default(),
+        links: Default::default(),
         hooks: vec![],
         contacts: vec![],
     }

@@ -32,6 +32,7 @@ pub fn compose(
             .collect(),
         media: spec.media.clone().over(&defaults.media),
         network: spec.network.clone().over(&defaults.network),
+        links: spec.links.clone().over(&defaults.links),
         hooks: defaults.hooks.iter().chain(&spec.hooks).cloned().collect(),
         contacts: defaults
             .contacts

@@ -273,6 +273,7 @@ fn split(entry: &DeskEntry<Secret>) -> (Spec, Vec<(AccountId, Secret)>) {
         accounts,
         media: entry.media.clone(),
         network: entry.network.clone(),
+        links: entry.links.clone(),
         hooks: entry.hooks.clone(),
         contacts: entry.contacts.clone(),
     };
@@ -290,6 +291,7 @@ fn with_no_secrets(spec: &Spec) -> DeskEntry<Secret> {
             .collect(),
         media: spec.media,
         network: spec.network,
+        links: spec.links,
         hooks: spec.hooks,
         contacts: spec.contacts,
     }

@@ -11,6 +11,7 @@ use carillon_tests::answering::{self, Answering};
 use carillon_tests::baresip::{Baresip, Setup};
 use carillon_tests::crowd::{self, Crowd};
 use carillon_tests::desk::Desk;
+use carillon_tests::dialling;
 use carillon_tests::events::Events;
 use carillon_tests::footprint::{Footprint, wakeups_per_second};
 use carillon_tests::kamailio::Kamailio;
@@ -40,6 +41,7 @@ struct Figures {
     wakeups: Option<f64>,
     start: Option<f64>,
     publish: Option<f64>,
+    dial: Option<f64>,
     siege: Option<f64>,
     answering: Option<Answering>,
     crowd: Option<Crowd>,
@@ -143,6 +145,9 @@ fn measure(extent: &Extent, peer_only: bool) -> Outcome<Vec<Row>> {
     if parts.is_some() {
         // The other desk must not share the cores with it.
         drop((parts, phone));
+        ours.dial = dialling::to_the_wire(&relay, "1001", "one", extent.publishes)
+            .inspect_err(|fault| eprintln!("bench: no figure for dial: {fault}"))
+            .ok();
         ours.siege = siege::lay(extent.siege)
             .inspect_err(|fault| eprintln!("bench: no figure under scanners: {fault}"))
             .ok()
@@ -261,6 +266,12 @@ fn rows(ours: &Figures, peer: &Figures) -> Vec<Row> {
             "ms",
             (ours.publish, None),
             Goal::Below(50.0),
+        ),
+        row(
+            "dial to INVITE on the wire",
+            "ms",
+            (ours.dial, None),
+            Goal::Below(10.0),
         ),
         row(
             "CPU under scanners and a flood",

@@ -6,7 +6,7 @@ use carillon_schemas::location::{CIVIC_PARTS, Location};
 use carillon_sip::CallOptions;
 use carillon_sip::identity::Whereabouts;
 
-use crate::call::{TargetError, number_of, target_uri};
+use crate::call::{TargetError, dialled_number, number_of, target_uri};
 
 /// A call to be placed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub(crate) fn plan(
             emergency: true,
         });
     }
-    let number = number_of(dialled.trim());
+    let number = dialled_number(dialled);
     let ruled = number.as_deref().and_then(|number| {
         features
             .dial_plan
@@ -72,30 +72,22 @@ pub(crate) fn is_emergency(dialled: &str, features: &Features, address: &SipAddr
 
 /// The number, when what was dialled is one of them: alone, as `tel:`, or as an address in the account's own domain.
 fn emergency_number(dialled: &str, features: &Features, address: &SipAddress) -> Option<String> {
-    let text = dialled.trim();
-    let lower = text.to_ascii_lowercase();
-    let bare = if let Some(rest) = lower.strip_prefix("tel:") {
-        rest.split(';').next().unwrap_or("")
-    } else {
-        let rest = lower.strip_prefix("sip:").unwrap_or(&lower);
-        match rest.split_once('@') {
-            Some((user, domain)) => {
-                let domain = domain.split([';', '?']).next().unwrap_or("");
-                let own = address.as_str().rsplit('@').next().unwrap_or("");
-                if !domain.eq_ignore_ascii_case(own) && !domain.eq_ignore_ascii_case(address.host())
-                {
-                    return None;
-                }
-                user
-            }
-            None => rest,
-        }
-    };
-    let number = number_of(bare)?;
+    let number = dialled_number(dialled).or_else(|| own_number(dialled, address))?;
     features
         .emergency_numbers()
         .contains(&number.as_str())
         .then_some(number)
+}
+
+/// The number before the `@` of an address in the account's own domain.
+fn own_number(dialled: &str, address: &SipAddress) -> Option<String> {
+    let lower = dialled.trim().to_ascii_lowercase();
+    let rest = lower.strip_prefix("sip:").unwrap_or(&lower);
+    let (user, domain) = rest.split_once('@')?;
+    let domain = domain.split([';', '?']).next().unwrap_or("");
+    let own = address.as_str().rsplit('@').next().unwrap_or("");
+    let is_own = domain.eq_ignore_ascii_case(own) || domain.eq_ignore_ascii_case(address.host());
+    is_own.then(|| number_of(user)).flatten()
 }
 
 fn whereabouts(location: &Location) -> Option<Whereabouts> {

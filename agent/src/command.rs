@@ -62,6 +62,16 @@ pub struct QueryTrace {
     pub account: Option<AccountId>,
 }
 
+/// A phonebook knows the far side of this call by name. Not answered: the call may be over.
+#[derive(Message, Clone, Debug, PartialEq, Eq)]
+#[rtype(result = "()")]
+pub struct NameCall {
+    /// Which.
+    pub call: u32,
+    /// The name.
+    pub name: String,
+}
+
 /// Call someone.
 #[derive(Message, Clone, Debug)]
 #[rtype(result = "Result<CallView, CommandError>")]

@@ -113,6 +113,26 @@ pub enum AgentEvent {
         /// What became of it.
         outcome: Outcome,
     },
+    /// A short message of ours was taken, or was not. What it says is for its reader alone: never log it.
+    TextSent {
+        /// On which account.
+        account: AccountId,
+        /// To whom.
+        to: String,
+        /// What was written.
+        text: String,
+        /// Whether it was taken.
+        delivered: bool,
+    },
+    /// The history has a new entry, or lost some.
+    HistoryChanged,
+    /// The history cannot be written, or had to be begun anew. No call is hurt.
+    HistoryTrouble {
+        /// What is wrong, for a person.
+        text: String,
+    },
+    /// Contacts or phonebooks changed.
+    ContactsChanged,
     /// The account's own server hints that there is another configuration.
     CheckSync,
     /// The far side pressed a key.

@@ -4,7 +4,9 @@
 //! crosses a wire and is never written to disk: the passwords in it are in the clear.
 
 use carillon_schemas::config::{Account, Contact, Hook, Media, Network};
+use carillon_schemas::history::History;
 use carillon_schemas::links::Links;
+use carillon_schemas::phonebook::Phonebook;
 use carillon_schemas::{AccountId, Generation, Secret};
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +29,10 @@ pub struct RunningConfig {
     pub links: Links,
     /// The people everyone calls.
     pub contacts: Vec<Contact>,
+    /// Phonebooks from elsewhere.
+    pub phonebooks: Vec<Phonebook>,
+    /// How long calls and messages are remembered.
+    pub history: History,
     /// What runs when something happens.
     pub hooks: Vec<RunningHook>,
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// The folders inside.
-const FOLDERS: [&str; 3] = ["config", "trust", "vault"];
+const FOLDERS: [&str; 4] = ["config", "phonebooks", "trust", "vault"];
 /// The file whose lock says that an agent runs here.
 const LOCK: &str = "lock";
 /// Which process has it.

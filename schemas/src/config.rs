@@ -10,9 +10,13 @@ use serde::{Deserialize, Serialize};
 pub use crate::accept_from::AcceptFrom;
 use crate::accept_from::{NO_KNOWN_PROXY, is_known};
 use crate::connection::Connection;
+use crate::contact;
+pub use crate::contact::{Contact, MAX_CONTACTS};
 use crate::features::Features;
+use crate::history::History;
 pub use crate::hook::{Hook, HookEvent};
 use crate::links::Links;
+use crate::phonebook::{self, Phonebook};
 use crate::secret::SealedSecret;
 use crate::sip_address::{is_host, split_port};
 use crate::{AccountId, DeskId, Generation, SipAddress, Timestamp};
@@ -21,8 +25,6 @@ use crate::{AccountId, DeskId, Generation, SipAddress, Timestamp};
 pub const MAX_CONFIG_BYTES: usize = 1 << 20;
 /// The most accounts on one desk.
 pub const MAX_ACCOUNTS: usize = 128;
-/// The most contacts in one configuration.
-pub const MAX_CONTACTS: usize = 5_000;
 /// The most hooks in one configuration.
 pub const MAX_HOOKS: usize = 64;
 
@@ -56,6 +58,12 @@ pub struct DeskConfig {
     /// The people everyone calls.
     #[serde(default)]
     pub contacts: Vec<Contact>,
+    /// Phonebooks from elsewhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phonebooks: Vec<Phonebook>,
+    /// How long calls and messages are remembered.
+    #[serde(default, skip_serializing_if = "History::is_default")]
+    pub history: History,
 }
 
 /// A SIP identity on a desk. `S` is how its password is held: sealed on the wire, in the clear in an admin's file.
@@ -444,16 +452,6 @@ impl Network {
     }
 }
 
-/// Someone to call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
-pub struct Contact {
-    /// The name shown.
-    pub name: String,
-    /// A number or SIP address.
-    pub number: String,
-}
-
 /// A setting that is well formed and still not right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{path}: {why}")]
@@ -476,7 +474,9 @@ impl DeskConfig {
             &self.network,
             &self.hooks,
             &self.contacts,
-        )
+        )?;
+        phonebook::validate_all(&self.phonebooks)?;
+        self.history.validate()
     }
 }
 
@@ -527,26 +527,7 @@ pub fn validate_sections<S>(
     for (index, hook) in hooks.iter().enumerate() {
         hook.validate(&format!("hooks[{index}]"))?;
     }
-    if contacts.len() > MAX_CONTACTS {
-        return fail(
-            "contacts".into(),
-            format!(
-                "{} contacts; a desk has at most {MAX_CONTACTS}",
-                contacts.len()
-            ),
-        );
-    }
-    for (index, contact) in contacts.iter().enumerate() {
-        for (key, text) in [("name", &contact.name), ("number", &contact.number)] {
-            if text.is_empty() || text.len() > 255 || text.chars().any(char::is_control) {
-                return fail(
-                    format!("contacts[{index}].{key}"),
-                    "must be 1 to 255 bytes without control characters".into(),
-                );
-            }
-        }
-    }
-    Ok(())
+    contact::validate_all(contacts)
 }
 
 fn yes() -> bool {

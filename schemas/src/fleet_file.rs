@@ -6,7 +6,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Account, ConfigError, Contact, Hook, Media, Network, validate_sections};
+use crate::history::History;
 use crate::links::Links;
+use crate::phonebook::{self, Phonebook};
 use crate::secret::Secret;
 use crate::strict::{self, ReadError};
 
@@ -46,6 +48,12 @@ pub struct Layer {
     /// The people everyone calls; a desk's own are added.
     #[serde(default)]
     pub contacts: Vec<Contact>,
+    /// Phonebooks from elsewhere; a desk's own are added.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phonebooks: Vec<Phonebook>,
+    /// How long calls and messages are remembered.
+    #[serde(default, skip_serializing_if = "History::is_default")]
+    pub history: History,
 }
 
 /// One desk, as the admin wants it. `S` is how passwords are held; `()` for an export, which has none.
@@ -73,6 +81,12 @@ pub struct DeskEntry<S> {
     /// Contacts of this desk.
     #[serde(default)]
     pub contacts: Vec<Contact>,
+    /// Phonebooks from elsewhere of this desk.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phonebooks: Vec<Phonebook>,
+    /// How long calls and messages are remembered, over the defaults.
+    #[serde(default, skip_serializing_if = "History::is_default")]
+    pub history: History,
 }
 
 impl<S> DeskEntry<S> {
@@ -86,6 +100,8 @@ impl<S> DeskEntry<S> {
             links: Links::default(),
             hooks: Vec::new(),
             contacts: Vec::new(),
+            phonebooks: Vec::new(),
+            history: History::default(),
         }
     }
 
@@ -104,7 +120,10 @@ impl<S> DeskEntry<S> {
             .chain(&self.contacts)
             .cloned()
             .collect();
-        validate_sections(&self.accounts, &media, &network, &hooks, &contacts)
+        validate_sections(&self.accounts, &media, &network, &hooks, &contacts)?;
+        let phonebooks = defaults.phonebooks.iter().chain(&self.phonebooks);
+        phonebook::validate_all(&phonebooks.cloned().collect::<Vec<_>>())?;
+        self.history.over(&defaults.history).validate()
     }
 }
 

@@ -188,6 +188,7 @@ impl Account {
             account: self.account.id().clone(),
             direction,
             state,
+            contact: self.contacts.name_of(&peer),
             peer,
             peer_name,
             since: Timestamp::of(SystemTime::now()),

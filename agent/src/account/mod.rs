@@ -39,6 +39,7 @@ use rustls::ClientConfig;
 
 use crate::agent::Agent;
 use crate::call::CallSettings;
+use crate::desktop::contacts::Contacts;
 use crate::running::RunningAccount;
 use crate::trace::Trace;
 
@@ -78,6 +79,8 @@ pub(crate) struct AccountSeed {
     pub(crate) incarnation: u64,
     pub(crate) agent: Addr<Agent>,
     pub(crate) trace: Trace,
+    /// Who is known by name.
+    pub(crate) contacts: Contacts,
 }
 
 /// The actor of one account.
@@ -91,6 +94,7 @@ pub(crate) struct Account {
     incarnation: u64,
     agent: Addr<Agent>,
     trace: Trace,
+    contacts: Contacts,
     wires: BTreeMap<FlowId, Wire>,
     tls: Option<Arc<ClientConfig>>,
     flow_trouble: Option<String>,
@@ -135,6 +139,7 @@ impl Account {
             incarnation: seed.incarnation,
             agent: seed.agent,
             trace: seed.trace,
+            contacts: seed.contacts,
             wires: BTreeMap::new(),
             tls: None,
             flow_trouble: None,

@@ -8,8 +8,8 @@ use carillon_schemas::status::AccountState;
 
 use super::Agent;
 use crate::account::{Account, CallBegan};
-use crate::call::Call;
-use crate::command::Subscribe;
+use crate::call::{Call, Named};
+use crate::command::{NameCall, Subscribe};
 use crate::event::AgentEvent;
 use crate::view::{AccountView, AgentView, CallView};
 
@@ -162,6 +162,16 @@ impl Handler<CallBegan> for Agent {
                 incarnation: began.incarnation,
             },
         );
+    }
+}
+
+impl Handler<NameCall> for Agent {
+    type Result = ();
+
+    fn handle(&mut self, NameCall { call, name }: NameCall, _: &mut Context<Self>) {
+        if let Some(entry) = self.calls.get(&call) {
+            entry.call.do_send(Named(name));
+        }
     }
 }
 

@@ -54,10 +54,18 @@ impl Agent {
                     }
                 }
             }
+            Change::Contacts(contacts) => {
+                self.books.contacts.use_configured(contacts);
+                self.publish(AgentEvent::ContactsChanged);
+            }
+            Change::Phonebooks(phonebooks) => {
+                self.books.phonebooks.use_configured(phonebooks);
+                self.publish(AgentEvent::ContactsChanged);
+            }
+            Change::History(retention) => self.books.history.keep(*retention),
             Change::Describe(_)
             | Change::Order(_)
             | Change::Links(_)
-            | Change::Contacts(_)
             | Change::Hooks(_)
             | Change::Name(_)
             | Change::Generation(_) => {}

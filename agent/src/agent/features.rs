@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use actix::{Addr, Context, Handler, ResponseFuture};
+use actix::{Addr, AsyncContext as _, Context, Handler, ResponseFuture};
 use carillon_schemas::AccountId;
 
 use super::Agent;
 use super::commands::{ask, refuse};
 use crate::account::{Account, Kind, SendText, SwitchesChanged};
-use crate::call::target_uri;
+use crate::call::{MAX_TARGET, target_uri};
 use crate::command::{CommandError, ForwardKind, SendMessage, SwitchFeatures};
+use crate::event::AgentEvent;
 use crate::view::FeaturesView;
 
 /// The longest a message is waited for: as long as its transaction lives, and a little more.
@@ -92,7 +93,7 @@ impl Handler<SwitchFeatures> for Agent {
 impl Handler<SendMessage> for Agent {
     type Result = ResponseFuture<Result<u16, CommandError>>;
 
-    fn handle(&mut self, message: SendMessage, _: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, message: SendMessage, ctx: &mut Context<Self>) -> Self::Result {
         if self.departing {
             return refuse(CommandError::ShuttingDown);
         }
@@ -101,15 +102,35 @@ impl Handler<SendMessage> for Agent {
             Err(error) => return refuse(error),
         };
         let actor = format!("account {id}");
+        let to = self.config.account(&id).map_or_else(
+            || message.target.clone(),
+            |account| match target_uri(&message.target, &account.config.address) {
+                Ok(uri) => uri.to_string(),
+                Err(_) => message.target.clone(),
+            },
+        );
+        let told = AgentEvent::TextSent {
+            account: id,
+            to: to.chars().take(MAX_TARGET).collect(),
+            text: message.text.clone(),
+            delivered: false,
+        };
         let text = SendText {
             target: message.target,
             text: message.text,
         };
         let sent = ask(actor.clone(), &addr, text);
+        let root = ctx.address();
         Box::pin(async move {
-            tokio::time::timeout(MESSAGE_LIMIT, sent)
+            let sent = tokio::time::timeout(MESSAGE_LIMIT, sent)
                 .await
-                .unwrap_or(Err(CommandError::NoAnswer { actor }))
+                .unwrap_or(Err(CommandError::NoAnswer { actor }));
+            let mut told = told;
+            if let AgentEvent::TextSent { delivered, .. } = &mut told {
+                *delivered = sent.is_ok();
+            }
+            root.do_send(told);
+            sent
         })
     }
 }

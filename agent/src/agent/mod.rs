@@ -36,6 +36,7 @@ pub use system::{SystemError, run};
 
 use crate::account::{Account, Switches};
 use crate::call::CallSettings;
+use crate::desktop::Books;
 use crate::desktop::links::Asks;
 use crate::preferred::Preferred;
 use crate::running::RunningConfig;
@@ -54,6 +55,7 @@ pub struct Agent {
     started: Timestamp,
     config: RunningConfig,
     trace: Trace,
+    books: Books,
     settings: CallSettings,
     /// The sessions of the desk's users, and whether this is a service that has no sound of its own.
     session: SessionPlace,
@@ -89,6 +91,7 @@ impl Agent {
             started: Timestamp::of(SystemTime::now()),
             config: RunningConfig::default(),
             trace: Trace::default(),
+            books: Books::default(),
             settings: CallSettings::default(),
             session: SessionPlace::default(),
             applied_at: None,
@@ -114,6 +117,13 @@ impl Agent {
     pub fn with_session(mut self, session: SessionPlace) -> Self {
         self.settings.session = session.clone();
         self.session = session;
+        self
+    }
+
+    /// The same agent with these contacts, phonebooks and history.
+    #[must_use]
+    pub fn with_books(mut self, books: Books) -> Self {
+        self.books = books;
         self
     }
 }

@@ -111,6 +111,7 @@ impl Agent {
                     incarnation,
                     agent: ctx.address(),
                     trace: self.trace.clone(),
+                    contacts: self.books.contacts.clone(),
                 })
             });
             match actor {

@@ -45,6 +45,11 @@ pub(crate) struct Quiet(pub(crate) bool);
 #[rtype(result = "()")]
 pub(crate) struct GoesTo(pub(crate) String);
 
+/// A phonebook knows the far side by this name.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Named(pub(crate) String);
+
 /// The dialog is over.
 #[derive(Message)]
 #[rtype(result = "()")]

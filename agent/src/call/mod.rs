@@ -28,7 +28,8 @@ use crate::view::{CallView, MediaView};
 #[cfg(feature = "panic-injection")]
 pub(crate) use messages::Panic;
 pub(crate) use messages::{
-    Agreed, End, GoesTo, HoldIs, PressKeys, QueryCall, Quiet, Ringing, SoundFailed, TakeSound,
+    Agreed, End, GoesTo, HoldIs, Named, PressKeys, QueryCall, Quiet, Ringing, SoundFailed,
+    TakeSound,
 };
 pub use settings::CallSettings;
 pub(crate) use sound::Sound;
@@ -245,7 +246,19 @@ impl Handler<GoesTo> for Call {
 
     fn handle(&mut self, GoesTo(peer): GoesTo, _: &mut Context<Self>) {
         self.view.peer = peer;
+        self.view.contact = None;
         self.publish();
+    }
+}
+
+impl Handler<Named> for Call {
+    type Result = ();
+
+    fn handle(&mut self, Named(name): Named, _: &mut Context<Self>) {
+        if !self.ending {
+            self.view.contact = Some(name);
+            self.publish();
+        }
     }
 }
 

@@ -215,6 +215,19 @@ pub(super) enum Verb {
         #[arg(long, value_name = "FILE")]
         pcap: Option<PathBuf>,
     },
+    /// Find a contact; add or remove one of this desk.
+    #[command(args_conflicts_with_subcommands = true)]
+    Contacts {
+        /// A part of the name or number [default: everybody].
+        search: Option<String>,
+        /// The most that are shown.
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+        #[command(subcommand)]
+        verb: Option<super::contacts::ContactsVerb>,
+    },
+    /// Show calls and messages, newest first; forget or export them.
+    History(super::history::HistoryArguments),
     /// List the sound devices, or choose among them until the agent ends.
     #[command(after_help = shown::DEVICES)]
     Devices {

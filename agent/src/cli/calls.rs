@@ -158,7 +158,10 @@ pub(super) fn call_row(call: &CallView) -> Vec<String> {
     vec![
         format!("call {}", call.id),
         arrow.to_owned(),
-        plain(&call.peer),
+        match &call.contact {
+            Some(name) => format!("{} ({})", plain(name), plain(&call.peer)),
+            None => plain(&call.peer),
+        },
         state.to_owned(),
         held(call).to_owned(),
         ago(call.since),

@@ -3,7 +3,7 @@
 //! HTTP/1.0, so that an answer ends with the connection and is never chunked. No runtime and no TLS is started:
 //! the verbs are as fast as the agent.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -51,6 +51,15 @@ impl Client {
         self.ask("GET", path, b"", Duration::from_secs(10))
     }
 
+    /// Asks for something that may take its time.
+    pub(super) fn get_within<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        patience: Duration,
+    ) -> Result<T, Failure> {
+        self.ask("GET", path, b"", patience)
+    }
+
     /// Wants something done.
     pub(super) fn post<T: DeserializeOwned>(
         &self,
@@ -69,6 +78,16 @@ impl Client {
         patience: Duration,
     ) -> Result<T, Failure> {
         self.ask("DELETE", path, b"", patience)
+    }
+
+    /// Asks for something that goes on as it comes.
+    pub(super) fn download(&self, path: &str, to: &mut impl Write) -> Result<u64, Failure> {
+        let mut stream = self.send("GET", path, b"", Duration::from_secs(60))?;
+        let status = read_head(&mut stream)?;
+        if status != 200 {
+            return Err(refused(stream));
+        }
+        std::io::copy(&mut stream, to).map_err(broken)
     }
 
     /// Listens from now on: what happens after this returns is not missed.
@@ -199,6 +218,18 @@ impl Events {
             }
         }
     }
+}
+
+/// A text as a part of an address (RFC 3986).
+pub(super) fn encoded(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                char::from(byte).to_string()
+            }
+            byte => format!("%{byte:02X}"),
+        })
+        .collect()
 }
 
 /// Reads past the head, of which only the status matters.

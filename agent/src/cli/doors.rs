@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::exit::{Exit, Failure};
 use crate::agent::Service;
 use crate::control::{AgentPort, Control, SOCKET, Setup, Visitors};
+use crate::desktop::Books;
 use crate::provisioning::LinkBoard;
 use crate::session::SessionParts;
 use crate::standalone;
@@ -17,6 +18,7 @@ pub(super) fn of(
     service: bool,
     sessions: &SessionParts,
     board: &LinkBoard,
+    books: &Books,
 ) -> Result<Service, Failure> {
     let listen = control
         .listen()
@@ -31,14 +33,15 @@ pub(super) fn of(
         group: control.group.clone(),
         users: control.users.clone(),
     };
-    let (folder, sessions, board) = (folder.clone(), sessions.clone(), board.clone());
+    let (folder, sessions) = (folder.clone(), sessions.clone());
+    let (board, books) = (board.clone(), books.clone());
     Ok(Service::new("control", move |agent| {
         Control::new(Setup {
             folder: folder.clone(),
             listen,
             socket: socket.clone(),
             visitors: visitors.clone(),
-            port: AgentPort::new(&agent, board.clone()),
+            port: AgentPort::new(&agent, board.clone(), books.clone()),
             sessions: sessions.clone(),
         })
     }))

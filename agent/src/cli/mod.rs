@@ -6,12 +6,14 @@
 mod arguments;
 mod calls;
 mod client;
+mod contacts;
 mod devices;
 mod doors;
 mod enrol;
 mod examples;
 mod exit;
 mod features;
+mod history;
 mod links;
 mod open;
 mod print;
@@ -173,6 +175,12 @@ fn carry_out(arguments: Arguments) -> Result<(), Failure> {
             text,
             account,
         } => features::message(&state()?, target, text, account, json),
+        Verb::Contacts {
+            search,
+            limit,
+            verb,
+        } => contacts::contacts(&state()?, search, limit, verb, json),
+        Verb::History(asked) => history::history(&state()?, asked, json),
         Verb::Devices {
             input: None,
             output: None,

@@ -11,6 +11,9 @@ use tracing_subscriber::prelude::*;
 use super::doors;
 use super::exit::{Exit, Failure};
 use crate::agent::{self, Agent, Service};
+use crate::desktop::Books;
+use crate::desktop::contacts::{self, ContactsService};
+use crate::desktop::history::{self, History};
 use crate::desktop::hooks::{self, Hooks};
 use crate::preferred::Preferred;
 use crate::provisioning::http::Patience;
@@ -71,10 +74,20 @@ pub(super) fn run(
         service,
         ..SessionPlace::default()
     };
+    let books = Books::of(&folder);
     let services: Vec<_> = [
         provisioning_service(&folder, agent_file, &board, service),
         status_service(&board, boot),
-        doors::of(&folder, &local.control, service, &session.parts, &board)?,
+        doors::of(
+            &folder,
+            &local.control,
+            service,
+            &session.parts,
+            &board,
+            &books,
+        )?,
+        contacts_service(&books),
+        history_service(&books),
         hooks_service(),
         rest_service(pages),
     ]
@@ -86,6 +99,7 @@ pub(super) fn run(
         Agent::new(instance, services)
             .with_session(session)
             .preferring(preferred)
+            .with_books(books)
     };
     let ran = agent::run(made);
     ran.map_err(|e| Failure::new(Exit::Unexpected, "unexpected", e.to_string()))
@@ -121,6 +135,29 @@ fn status_service(board: &LinkBoard, boot: Boot) -> Service {
             agent: agent.clone().recipient(),
             events: agent.recipient(),
             boot: boot.clone(),
+        })
+    })
+}
+
+fn contacts_service(books: &Books) -> Service {
+    let books = books.clone();
+    Service::new("contacts", move |agent| {
+        ContactsService::new(contacts::Setup {
+            books: books.clone(),
+            subscribe: agent.clone().recipient(),
+            events: agent.clone().recipient(),
+            name: agent.recipient(),
+        })
+    })
+}
+
+fn history_service(books: &Books) -> Service {
+    let ledger = books.history.clone();
+    Service::with_last_words("history", move |agent| {
+        History::new(history::Setup {
+            ledger: ledger.clone(),
+            subscribe: agent.clone().recipient(),
+            events: agent.recipient(),
         })
     })
 }

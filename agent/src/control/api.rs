@@ -16,6 +16,7 @@ use super::asked::{
 };
 use super::links;
 use super::port::{AgentPort, DeskView};
+use super::{contacts, history};
 #[cfg(feature = "panic-injection")]
 use crate::command::InjectPanic;
 use crate::command::{
@@ -160,6 +161,16 @@ pub(super) async fn answer(request: Request<Incoming>, port: &AgentPort) -> Answ
             let status = sent.map_err(refused)?;
             json(StatusCode::OK, &serde_json::json!({ "status": status }))
         }
+        (&Method::GET, ["v1", "contacts"]) => contacts::list(head.uri.query(), port).await,
+        (&Method::POST, ["v1", "contacts"]) => contacts::add(body, port).await,
+        (&Method::DELETE, ["v1", "contacts", id]) => contacts::remove(id, port).await,
+        (&Method::GET, ["v1", "phonebooks"]) => contacts::phonebooks(port).await,
+        (&Method::GET, ["v1", "history"]) => history::list(head.uri.query(), port).await,
+        (&Method::GET, ["v1", "history", "export"]) => {
+            history::export(head.uri.query(), port).await
+        }
+        (&Method::DELETE, ["v1", "history"]) => history::forget(None, port).await,
+        (&Method::DELETE, ["v1", "history", id]) => history::forget(Some(id), port).await,
         (&Method::POST, ["v1", "enrol"]) => enrol(read(body).await?, port).await,
         (method, ["v1", "links", below @ ..]) => links::answer(method, below, body, port).await,
         (&Method::POST, ["v1", "shutdown"]) => {
@@ -326,7 +337,7 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
     Ok(response)
 }
 
-fn empty() -> Response<Full<Bytes>> {
+pub(super) fn empty() -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::default());
     *response.status_mut() = StatusCode::NO_CONTENT;
     response

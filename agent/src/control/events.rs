@@ -89,6 +89,18 @@ pub fn happening(event: &AgentEvent) -> Happening {
         AgentEvent::LinkSettled { id, outcome } => {
             ("link_settled", json!({ "id": id, "outcome": outcome }))
         }
+        AgentEvent::TextSent {
+            account,
+            to,
+            text,
+            delivered,
+        } => (
+            "text_sent",
+            json!({ "account": account, "to": to, "text": text, "delivered": delivered }),
+        ),
+        AgentEvent::HistoryChanged => ("history_changed", json!({})),
+        AgentEvent::HistoryTrouble { text } => ("history_trouble", json!({ "text": text })),
+        AgentEvent::ContactsChanged => ("contacts_changed", json!({})),
         AgentEvent::CheckSync => ("check_sync", json!({})),
         AgentEvent::DtmfReceived { call, digit } => {
             ("dtmf_received", json!({ "call": call, "digit": digit }))

@@ -8,11 +8,14 @@
 mod address;
 mod api;
 mod asked;
+mod contacts;
 mod entrance;
 mod events;
 mod guard;
+mod history;
 mod links;
 mod port;
+mod query;
 mod server;
 mod session;
 #[cfg(unix)]
@@ -24,6 +27,7 @@ pub use address::ControlAddress;
 pub use asked::{
     DtmfBody, EnrolBody, FeaturesBody, HangupBody, MessageBody, PlaceBody, TransferBody,
 };
+pub use contacts::ContactBody;
 pub use events::{Happening, happening};
 pub use links::{LinkBody, SettleBody};
 pub use port::{AgentPort, DeskView};

@@ -10,6 +10,8 @@ use crate::command::{
     QueryStatus, QueryTrace, RestartAccount, SendDtmf, SendMessage, SettleLink, Shutdown,
     Subscribe, SwitchFeatures, TransferCall,
 };
+use crate::desktop::Books;
+use crate::event::AgentEvent;
 use crate::provisioning::{LinkBoard, LinkView};
 use crate::view::AgentView;
 
@@ -36,6 +38,9 @@ pub struct AgentPort {
     #[cfg(feature = "panic-injection")]
     pub(super) panic: Recipient<InjectPanic>,
     pub(super) board: LinkBoard,
+    pub(super) books: Books,
+    /// Where changes are told.
+    pub(super) tell: Recipient<AgentEvent>,
 }
 
 /// `GET /v1/status`: the agent and its link.
@@ -50,7 +55,7 @@ pub struct DeskView {
 
 impl AgentPort {
     /// The ports of an agent.
-    pub fn new<A>(agent: &Addr<A>, board: LinkBoard) -> Self
+    pub fn new<A>(agent: &Addr<A>, board: LinkBoard, books: Books) -> Self
     where
         A: Actor<Context = Context<A>>
             + Handler<QueryStatus>
@@ -70,6 +75,7 @@ impl AgentPort {
             + Handler<SwitchFeatures>
             + Handler<SendMessage>
             + Handler<Subscribe>
+            + Handler<AgentEvent>
             + CanPanic,
     {
         Self {
@@ -93,6 +99,8 @@ impl AgentPort {
             #[cfg(feature = "panic-injection")]
             panic: agent.clone().recipient(),
             board,
+            books,
+            tell: agent.clone().recipient(),
         }
     }
 }

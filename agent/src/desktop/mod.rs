@@ -1,4 +1,40 @@
-//! What the agent does on the desk around it: programs and pages when something happens, links that are clicked.
+//! What makes a softphone at home on its desk: whom it knows, what it remembers, and the
+//! programs and pages for when something happens or a link is clicked.
+//!
+//! Owns the handles that root actor, services and local API share. It never places or takes a call, and a
+//! trouble in here never touches one.
 
+pub mod contacts;
+pub mod history;
 pub mod hooks;
 pub mod links;
+pub mod phonebook;
+
+use crate::state_folder::StateFolder;
+
+use contacts::Contacts;
+use history::Ledger;
+use phonebook::Phonebooks;
+
+/// Contacts, phonebooks and history of this desk. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Books {
+    /// Who is known by name.
+    pub contacts: Contacts,
+    /// What is read from elsewhere.
+    pub phonebooks: Phonebooks,
+    /// What happened.
+    pub history: Ledger,
+}
+
+impl Books {
+    /// The books kept in a state folder. Opens no database and fetches nothing.
+    #[must_use]
+    pub fn of(folder: &StateFolder) -> Self {
+        Self {
+            contacts: Contacts::of(folder),
+            phonebooks: Phonebooks::of(folder),
+            history: Ledger::of(folder),
+        }
+    }
+}

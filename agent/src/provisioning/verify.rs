@@ -9,7 +9,9 @@ use carillon_schemas::config::{
     ConfigError, Contact, DeskConfig, Hook, MAX_CONFIG_BYTES, Media, Network,
 };
 use carillon_schemas::envelope::{EnvelopeError, PayloadType};
+use carillon_schemas::history::History;
 use carillon_schemas::links::Links;
+use carillon_schemas::phonebook::Phonebook;
 use carillon_schemas::secret::{SecretError, seal_context};
 use carillon_schemas::trust::{Freshness, Role, TrustRoot};
 use carillon_schemas::{Account, AccountId, DeskId, Envelope, Generation, Secret, Timestamp};
@@ -44,6 +46,10 @@ pub struct Verified {
     pub hooks: Vec<Hook>,
     /// The people everyone calls.
     pub contacts: Vec<Contact>,
+    /// Phonebooks from elsewhere.
+    pub phonebooks: Vec<Phonebook>,
+    /// How long calls and messages are remembered.
+    pub history: History,
 }
 
 /// A configuration that is not believed.
@@ -313,5 +319,7 @@ fn opened(config: DeskConfig, digest: String, keys: &PrivateKeys) -> Result<Veri
         links: config.links,
         hooks: config.hooks,
         contacts: config.contacts,
+        phonebooks: config.phonebooks,
+        history: config.history,
     })
 }

@@ -1,7 +1,9 @@
 //! The plan that leads from one configuration to another.
 
 use carillon_schemas::config::{Contact, Media, Network};
+use carillon_schemas::history::History;
 use carillon_schemas::links::Links;
+use carillon_schemas::phonebook::Phonebook;
 use carillon_schemas::{AccountId, Generation};
 
 use crate::running::{RunningAccount, RunningConfig, RunningHook};
@@ -38,6 +40,10 @@ pub enum Change {
     Links(Links),
     /// The people everyone calls.
     Contacts(Vec<Contact>),
+    /// Phonebooks from elsewhere.
+    Phonebooks(Vec<Phonebook>),
+    /// How long calls and messages are remembered.
+    History(History),
     /// What runs when something happens.
     Hooks(Vec<RunningHook>),
     /// The desk's name.
@@ -85,6 +91,12 @@ pub fn plan(old: &RunningConfig, new: &RunningConfig) -> Plan {
     if old.contacts != new.contacts {
         changes.push(Change::Contacts(new.contacts.clone()));
     }
+    if old.phonebooks != new.phonebooks {
+        changes.push(Change::Phonebooks(new.phonebooks.clone()));
+    }
+    if old.history != new.history {
+        changes.push(Change::History(new.history));
+    }
     if old.hooks != new.hooks {
         changes.push(Change::Hooks(new.hooks.clone()));
     }
@@ -123,6 +135,8 @@ impl Plan {
                 Change::Network(network) => config.network = network,
                 Change::Links(links) => config.links = links,
                 Change::Contacts(contacts) => config.contacts = contacts,
+                Change::Phonebooks(phonebooks) => config.phonebooks = phonebooks,
+                Change::History(history) => config.history = history,
                 Change::Hooks(hooks) => config.hooks = hooks,
                 Change::Name(name) => config.name = name,
                 Change::Generation(generation) => config.generation = generation,
@@ -154,6 +168,8 @@ impl Change {
             Self::Network(_) => "network settings changed, for later calls".to_owned(),
             Self::Links(_) => "what links may do changed".to_owned(),
             Self::Contacts(contacts) => format!("{} contacts", contacts.len()),
+            Self::Phonebooks(phonebooks) => format!("{} phonebooks", phonebooks.len()),
+            Self::History(_) => "history kept for another time".to_owned(),
             Self::Hooks(hooks) => format!("{} hooks", hooks.len()),
             Self::Name(Some(name)) => format!("desk named {name:?}"),
             Self::Name(None) => "desk without a name".to_owned(),

@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use carillon_schemas::config::{ConfigError, Contact, Hook, Media, Network, validate_sections};
+use carillon_schemas::history::History;
 use carillon_schemas::links::Links;
+use carillon_schemas::phonebook::{self, Phonebook};
 use carillon_schemas::strict::{self, ReadError};
 use carillon_schemas::{Account, Secret};
 use serde::Deserialize;
@@ -39,6 +41,12 @@ pub struct AgentFile {
     /// The desk's own contacts.
     #[serde(default)]
     pub contacts: Vec<Contact>,
+    /// The desk's own phonebooks.
+    #[serde(default)]
+    pub phonebooks: Vec<Phonebook>,
+    /// How long calls and messages are remembered; the server's settings lie over these.
+    #[serde(default)]
+    pub history: History,
     /// The desk's own hooks.
     #[serde(default)]
     pub hooks: Vec<Hook>,
@@ -153,6 +161,8 @@ impl AgentFile {
         )?;
         file.hooks_allow.validate()?;
         hooks::validate_keys(&file.webhook_keys)?;
+        phonebook::validate_all(&file.phonebooks)?;
+        file.history.validate()?;
         file.control.listen()?;
         Ok(file)
     }

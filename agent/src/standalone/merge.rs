@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use carillon_schemas::config::{Contact, MAX_ACCOUNTS, MAX_CONTACTS, Media, Network};
+use carillon_schemas::phonebook::MAX_PHONEBOOKS;
 
 use super::AgentFile;
 use crate::provisioning::Verified;
@@ -57,6 +58,15 @@ pub fn merge(server: Option<&Verified>, local: &AgentFile) -> Merged {
             "contacts of agent.yaml are left out: a desk has at most {MAX_CONTACTS}"
         ));
     }
+    let mut phonebooks: Vec<_> = server.map_or_else(Vec::new, |s| s.phonebooks.clone());
+    phonebooks.extend(local.phonebooks.iter().cloned());
+    if phonebooks.len() > MAX_PHONEBOOKS {
+        phonebooks.truncate(MAX_PHONEBOOKS);
+        warnings.push(format!(
+            "phonebooks of agent.yaml are left out: a desk has at most {MAX_PHONEBOOKS}"
+        ));
+    }
+    let history = server.map_or(local.history, |s| s.history.over(&local.history));
     let of_server = server.map_or(&[][..], |s| &s.hooks);
     let hooks = super::hooks::admit(of_server, local, &mut warnings);
     Merged {
@@ -71,6 +81,8 @@ pub fn merge(server: Option<&Verified>, local: &AgentFile) -> Merged {
                 |server| server.links.clone().over(&local.links),
             ),
             contacts,
+            phonebooks,
+            history,
             hooks,
         },
         warnings,
@@ -122,6 +134,8 @@ mod tests {
             links: file.links,
             hooks: file.hooks,
             contacts: file.contacts,
+            phonebooks: file.phonebooks,
+            history: file.history,
         }
     }
 

@@ -166,6 +166,7 @@ mod tests {
             state: CallState::Calling,
             peer: "sip:2@pbx".into(),
             peer_name: None,
+            contact: None,
             since: Timestamp(3),
             codec: None,
             on_hold: false,

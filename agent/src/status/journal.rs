@@ -183,6 +183,9 @@ fn told(event: &AgentEvent) -> Option<(Level, &'static str, String)> {
         AgentEvent::TransferProgress { .. }
         | AgentEvent::DtmfReceived { .. }
         | AgentEvent::TextReceived { .. }
+        | AgentEvent::TextSent { .. }
+        | AgentEvent::HistoryChanged
+        | AgentEvent::ContactsChanged
         | AgentEvent::LampChanged { .. }
         | AgentEvent::MessagesWaiting { .. }
         | AgentEvent::CheckSync
@@ -193,6 +196,7 @@ fn told(event: &AgentEvent) -> Option<(Level, &'static str, String)> {
             "shutting_down",
             "the agent was told to leave".into(),
         ),
+        AgentEvent::HistoryTrouble { text } => (Level::Warning, "history_trouble", text.clone()),
         AgentEvent::MediaTrouble { call, text } => (
             Level::Warning,
             "media_trouble",

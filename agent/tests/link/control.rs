@@ -8,6 +8,7 @@ use std::time::Duration;
 use actix::{Actor as _, Addr};
 use carillon_agent::agent::Agent;
 use carillon_agent::control::{AgentPort, Control, ControlAddress, SOCKET, Setup, Visitors};
+use carillon_agent::desktop::Books;
 use carillon_agent::provisioning::LinkBoard;
 use carillon_agent::session::SessionParts;
 use carillon_agent::state_folder::StateFolder;
@@ -32,7 +33,7 @@ async fn set() -> Stage {
         socket: Some(folder.place(SOCKET)),
         visitors: Visitors::default(),
         sessions: SessionParts::default(),
-        port: AgentPort::new(&agent, LinkBoard::default()),
+        port: AgentPort::new(&agent, LinkBoard::default(), Books::default()),
     };
     let control = Control::new(setup).start();
     until("it listens", || folder.place("control.json").exists()).await;

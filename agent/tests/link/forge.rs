@@ -183,6 +183,8 @@ pub(crate) fn config(
         links: Default::default(),
         hooks: vec![],
         contacts: vec![],
+        phonebooks: vec![],
+        history: carillon_schemas::history::History::default(),
     }
 }
 

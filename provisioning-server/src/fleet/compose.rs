@@ -40,5 +40,12 @@ pub fn compose(
             .chain(&spec.contacts)
             .cloned()
             .collect(),
+        phonebooks: defaults
+            .phonebooks
+            .iter()
+            .chain(&spec.phonebooks)
+            .cloned()
+            .collect(),
+        history: spec.history.over(&defaults.history),
     }
 }

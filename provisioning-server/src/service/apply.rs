@@ -276,6 +276,8 @@ fn split(entry: &DeskEntry<Secret>) -> (Spec, Vec<(AccountId, Secret)>) {
         links: entry.links.clone(),
         hooks: entry.hooks.clone(),
         contacts: entry.contacts.clone(),
+        phonebooks: entry.phonebooks.clone(),
+        history: entry.history,
     };
     (spec, secrets)
 }
@@ -294,5 +296,7 @@ fn with_no_secrets(spec: &Spec) -> DeskEntry<Secret> {
         links: spec.links,
         hooks: spec.hooks,
         contacts: spec.contacts,
+        phonebooks: spec.phonebooks,
+        history: spec.history,
     }
 }

@@ -1,0 +1,96 @@
+//! The service that keeps contacts and calls together: lamps as they change, and the names of callers that
+//! only a phonebook knows.
+
+use std::collections::BTreeSet;
+
+use actix::{Actor, AsyncContext as _, Context, Handler, Recipient};
+
+use crate::command::{NameCall, Subscribe};
+use crate::desktop::Books;
+use crate::event::AgentEvent;
+
+/// The most calls of which is remembered that they were looked up.
+const MAX_CALLS: usize = 12_800;
+
+/// What the actor works with. Cheap to clone: a restart is made from the same.
+#[derive(Clone)]
+pub struct Setup {
+    /// The books.
+    pub books: Books,
+    /// Where to listen.
+    pub subscribe: Recipient<Subscribe>,
+    /// Where to tell of changes.
+    pub events: Recipient<AgentEvent>,
+    /// Whom to give names.
+    pub name: Recipient<NameCall>,
+}
+
+/// The actor.
+pub struct ContactsService {
+    setup: Setup,
+    looked_up: BTreeSet<u32>,
+}
+
+impl ContactsService {
+    /// An actor that is not started yet.
+    #[must_use]
+    pub fn new(setup: Setup) -> Self {
+        Self {
+            setup,
+            looked_up: BTreeSet::new(),
+        }
+    }
+
+    /// Looks into the phonebooks while it rings already: nobody waits for the name.
+    fn look_up(&mut self, call: u32, peer: String) {
+        if self.looked_up.len() >= MAX_CALLS || !self.looked_up.insert(call) {
+            return;
+        }
+        let phonebooks = self.setup.books.phonebooks.clone();
+        if phonebooks.is_empty() {
+            return;
+        }
+        let give = self.setup.name.clone();
+        actix_rt::spawn(async move {
+            if let Some(name) = phonebooks.name_of(&peer).await {
+                give.do_send(NameCall { call, name });
+            }
+        });
+    }
+}
+
+impl Actor for ContactsService {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.setup
+            .subscribe
+            .do_send(Subscribe(ctx.address().recipient()));
+        let events = self.setup.events.clone();
+        self.setup.books.phonebooks.tell(events);
+    }
+}
+
+impl Handler<AgentEvent> for ContactsService {
+    type Result = ();
+
+    fn handle(&mut self, event: AgentEvent, _: &mut Context<Self>) {
+        let contacts = &self.setup.books.contacts;
+        match event {
+            AgentEvent::LampChanged {
+                account,
+                line,
+                state,
+            } => contacts.see_lamp(&account, &line, state),
+            AgentEvent::AccountRemoved(account) => contacts.forget_lamps(&account),
+            AgentEvent::CallChanged(view) if view.contact.is_none() => {
+                self.look_up(view.id, view.peer);
+            }
+            AgentEvent::CallEnded { view, .. } => {
+                self.looked_up.remove(&view.id);
+            }
+            AgentEvent::EventsMissed { .. } => self.looked_up.clear(),
+            _ => {}
+        }
+    }
+}

@@ -7,5 +7,7 @@ part sipp sipp -v
 part sqlite3 sqlite3 --version
 part tshark tshark --version
 part chromium chromium --version
+part node node --version
+part python3 python3 --version
 part rustc rustc --version
 part kernel uname -srm

@@ -68,6 +68,15 @@ pub enum AgentEvent {
         /// What became of it, and why.
         why: String,
     },
+    /// Somebody called past the account's registrar and proxies, who alone may bring calls, and was refused.
+    CallBarred {
+        /// On which account.
+        account: AccountId,
+        /// Who called, as they claim.
+        peer: String,
+        /// The name they gave.
+        name: Option<String>,
+    },
     /// A mailbox says what waits in it.
     MessagesWaiting {
         /// Of which account.
@@ -231,7 +240,7 @@ pub enum CallCause {
     AnsweredElsewhere,
     /// This side declined.
     Declined,
-    /// The far side is busy.
+    /// The far side is busy, or declined (486, 600, 603).
     Busy,
     /// The far side, or a server on the way, refused.
     Refused,

@@ -72,6 +72,8 @@ impl Handler<AgentEvent> for Rest {
             }
             // The end of a call may be among them; resting within a call costs it some page faults, no more.
             AgentEvent::EventsMissed { .. } => self.calls.clear(),
+            // A scanner at the door keeps nobody awake.
+            AgentEvent::CallBarred { .. } => return,
             _ => {}
         }
         self.stir(ctx);

@@ -51,6 +51,11 @@ impl Account {
                 replaces,
                 ..
             } => self.arrive(call, &facts, (source, replaces.is_some()), ctx),
+            Event::CallBarred { facts } => self.agent.do_send(AgentEvent::CallBarred {
+                account: self.account.id().clone(),
+                peer: shown(&facts.shown.uri.to_string()),
+                name: facts.shown.display_name.as_deref().map(shown),
+            }),
             Event::KeyPressed { call, key } => {
                 if let Some(line) = self.lines.get(&call) {
                     let call = line.number;
@@ -457,7 +462,7 @@ fn explained(cause: &EndCause, incoming: bool, answered: bool) -> (CallCause, St
             retry_after,
         } => {
             let cause = match status {
-                486 | 600 => CallCause::Busy,
+                486 | 600 | 603 => CallCause::Busy,
                 408 | 480 | 487 => CallCause::NoAnswer,
                 _ => CallCause::Refused,
             };

@@ -15,6 +15,7 @@ use super::asked::{
     DtmfBody, EnrolBody, FeaturesBody, HangupBody, MessageBody, PlaceBody, TransferBody,
 };
 use super::links;
+use super::openapi;
 use super::port::{AgentPort, DeskView};
 use super::{contacts, history};
 #[cfg(feature = "panic-injection")]
@@ -171,6 +172,7 @@ pub(super) async fn answer(request: Request<Incoming>, port: &AgentPort) -> Answ
         }
         (&Method::DELETE, ["v1", "history"]) => history::forget(None, port).await,
         (&Method::DELETE, ["v1", "history", id]) => history::forget(Some(id), port).await,
+        (&Method::GET, ["v1", "openapi.json"]) => Ok(openapi::document()),
         (&Method::POST, ["v1", "enrol"]) => enrol(read(body).await?, port).await,
         (method, ["v1", "links", below @ ..]) => links::answer(method, below, body, port).await,
         (&Method::POST, ["v1", "shutdown"]) => {

@@ -57,6 +57,14 @@ pub fn happening(event: &AgentEvent) -> Happening {
             "call_turned_away",
             json!({ "account": account, "peer": peer, "name": name, "why": why }),
         ),
+        AgentEvent::CallBarred {
+            account,
+            peer,
+            name,
+        } => (
+            "call_barred",
+            json!({ "account": account, "peer": peer, "name": name }),
+        ),
         AgentEvent::MessagesWaiting {
             account,
             waiting,

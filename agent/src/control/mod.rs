@@ -14,6 +14,7 @@ mod events;
 mod guard;
 mod history;
 mod links;
+mod openapi;
 mod port;
 mod query;
 mod server;

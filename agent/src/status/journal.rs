@@ -179,8 +179,10 @@ fn told(event: &AgentEvent) -> Option<(Level, &'static str, String)> {
         AgentEvent::HookFailed { hook, why } => {
             (Level::Warning, "hook_failed", format!("{hook}: {why}"))
         }
-        // Digits may be a PIN, texts are for their readers; lamps and mailboxes are the user's.
+        // Digits may be a PIN, texts are for their readers; lamps and mailboxes are the user's; scanners would fill the
+        // journal.
         AgentEvent::TransferProgress { .. }
+        | AgentEvent::CallBarred { .. }
         | AgentEvent::DtmfReceived { .. }
         | AgentEvent::TextReceived { .. }
         | AgentEvent::TextSent { .. }

@@ -152,6 +152,8 @@ impl Calls {
         let stranger = core.is_stranger(incoming.source.ip());
         if stranger && core.config.only_from_proxy {
             core.refused += 1;
+            let facts = Box::new(CallerFacts::read(&incoming.request, false));
+            core.event(Event::CallBarred { facts });
             return core.reply(now, &incoming, 403);
         }
         if stranger && !names_us(&incoming.request.uri, &core.config.aor) {

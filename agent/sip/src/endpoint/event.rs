@@ -48,6 +48,11 @@ pub enum Event {
         /// The call whose place it takes once it is answered: a pickup, or a transfer that was attended (RFC 3891).
         replaces: Option<CallId>,
     },
+    /// Somebody called past our own proxy, which alone may bring calls. They were refused; there is no call.
+    CallBarred {
+        /// Who called, as they claim.
+        facts: Box<CallerFacts>,
+    },
     /// An outgoing call goes to another target now (RFC 3261 §8.1.3.4).
     CallRedirected {
         /// The call.

@@ -45,6 +45,9 @@ fn a_scanner_gets_little_and_rings_nothing() {
     }
     let answers = wires.take_sent();
     assert_eq!(rings(&wires), 0);
+    let barred = |event: &&Event| matches!(event, Event::CallBarred { .. });
+    let told = wires.events.iter().filter(barred).count();
+    assert!((1..=141).contains(&told), "{told}");
     // 40 at once and 10 a second for ten seconds; what is repeated for want of an ACK comes on top.
     let first: std::collections::BTreeSet<String> =
         answers.iter().map(|sent| sent.header("Call-ID")).collect();

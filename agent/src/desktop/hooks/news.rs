@@ -96,6 +96,11 @@ impl News {
                 peer,
                 name,
                 ..
+            }
+            | AgentEvent::CallBarred {
+                account,
+                peer,
+                name,
             } => vec![Occurrence {
                 turned_away: true,
                 facts: Facts {

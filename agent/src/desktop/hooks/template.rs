@@ -33,20 +33,22 @@ pub(super) fn environment(facts: &Facts) -> Vec<(String, String)> {
 }
 
 /// An address, with every value percent-encoded: all but the unreserved characters of RFC 3986 §2.3, so that no value
-/// ends its place. In a path a value of dots alone, which would climb, becomes dashes. `None` above [`MAX_URL`].
+/// ends its place. In a path slashes and dots that would climb become dashes, since some servers decode before they
+/// climb. `None` above [`MAX_URL`].
 pub(super) fn url(template: &str, facts: &Facts) -> Option<String> {
     let mut url = String::new();
     for part in read(template) {
         match part {
             Part::Text(text) => url.push_str(text),
             Part::Token(token) => {
-                let value = facts.value(token);
-                let in_path = !url.contains(['?', '#']);
-                if in_path && !value.is_empty() && value.bytes().all(|b| b == b'.') {
-                    url.push_str(&"-".repeat(value.len()));
-                } else {
-                    encode(&value, &mut url);
+                let mut value = facts.value(token);
+                if !url.contains(['?', '#']) {
+                    value = value.replace(['/', '\\'], "-");
+                    if value.bytes().all(|b| b == b'.') {
+                        value = "-".repeat(value.len());
+                    }
                 }
+                encode(&value, &mut url);
             }
         }
     }
@@ -166,6 +168,10 @@ mod tests {
             assert_eq!(parsed.host_str(), Some("crm.example"), "{filled}");
             let steps: Vec<_> = parsed.path_segments().unwrap().collect();
             assert_eq!(steps.len(), 3, "{filled}");
+            assert!(
+                !steps[1].contains("%2F") && !steps[1].contains("%5C"),
+                "{filled}"
+            );
             let pairs: Vec<_> = parsed.query_pairs().into_owned().collect();
             assert_eq!(pairs.len(), 2, "{filled}");
             assert_eq!(pairs[0].1, facts("sip:1001@pbx", hostile).far.name);

@@ -176,24 +176,5 @@ fn jittered(wait: Duration) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_signature_is_the_one_that_others_compute() {
-        let secret = Secret::new("0123456789abcdef".into()).unwrap();
-        // printf '1795426860.{"event":"missed"}' | openssl dgst -sha256 -hmac 0123456789abcdef
-        assert_eq!(
-            signature(&secret, Timestamp(1_795_426_860), "{\"event\":\"missed\"}"),
-            "t=1795426860,v1=2616a56a28f801d5183668cccda05cbd0e1acc0f8226ff86b24d74a6e200e5a9"
-        );
-    }
-
-    #[test]
-    fn waits_are_jittered_within_their_bound() {
-        for _ in 0..100 {
-            let wait = jittered(Duration::from_secs(8));
-            assert!((Duration::from_secs(4)..=Duration::from_secs(8)).contains(&wait));
-        }
-    }
-}
+#[path = "webhook_tests.rs"]
+mod tests;

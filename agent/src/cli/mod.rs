@@ -103,6 +103,11 @@ fn lines_of(words: &[OsString]) -> Result<Vec<Vec<OsString>>, Failure> {
     }
 }
 
+/// The grammar of the command line, from which manual pages and completions are written.
+pub fn grammar() -> clap::Command {
+    Arguments::command()
+}
+
 fn carry_out(arguments: Arguments) -> Result<(), Failure> {
     let json = arguments.json;
     let state = || -> Result<PathBuf, Failure> {

@@ -18,7 +18,7 @@ mod ticket;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::data_folder::DataFolder;
 use client::Client;
@@ -91,6 +91,11 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.tell(json),
     }
+}
+
+/// The grammar of the command line, from which manual pages and completions are written.
+pub fn grammar() -> clap::Command {
+    Arguments::command()
 }
 
 async fn run(arguments: Arguments) -> Result<(), Failure> {

@@ -344,8 +344,7 @@ fn every_answer_and_every_event_is_as_the_document_says() {
             let path = path
                 .replace("{call}", "any")
                 .replace("{account}", "main")
-                .replace('{', "")
-                .replace('}', "");
+                .replace(['{', '}'], "");
             for (method, operation) in item.as_object().unwrap() {
                 let example = &operation["requestBody"]["content"]["application/json"]["example"];
                 let body = match operation.get("requestBody") {

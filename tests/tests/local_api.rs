@@ -58,8 +58,15 @@ fn dispatched() -> BTreeSet<String> {
             .split_whitespace()
             .collect::<Vec<_>>()
             .join(" ");
-        if code.contains("uri().path() == \"/v1/events\"") {
-            routes.insert("GET /v1/events".to_owned());
+        // What is no plain answer is told apart before: `request.method() == Method::GET && …path() == "/v1/events"`.
+        for (at, end) in code.match_indices("uri().path() == \"/v1/") {
+            let path = code[at + end.len() - 4..].split('"').next().unwrap();
+            let before = code[..at].rsplit("Method::").next().unwrap();
+            let method = before
+                .split(|c: char| !c.is_ascii_uppercase())
+                .next()
+                .unwrap();
+            routes.insert(format!("{method} {path}"));
         }
         for (at, _) in code.match_indices("[\"v1\",") {
             let pattern = &code[at..];
@@ -341,10 +348,16 @@ fn every_answer_and_every_event_is_as_the_document_says() {
             if path.contains("hangup") || path.contains("shutdown") || path.contains("/restart") {
                 continue;
             }
-            let path = path
-                .replace("{call}", "any")
-                .replace("{account}", "main")
-                .replace(['{', '}'], "");
+            let steps: Vec<_> = path
+                .split('/')
+                .map(|step| match step {
+                    "{call}" => "any",
+                    "{account}" => "main",
+                    _ if step.starts_with('{') => "1",
+                    _ => step,
+                })
+                .collect();
+            let path = steps.join("/");
             for (method, operation) in item.as_object().unwrap() {
                 let example = &operation["requestBody"]["content"]["application/json"]["example"];
                 let body = match operation.get("requestBody") {
@@ -457,5 +470,63 @@ fn attack_b_a_rebinding_name_calls_nobody() {
     let (address, _) = control(&a);
     let head = format!("GET /v1/status HTTP/1.1\r\nHost: {address}\r\n");
     assert_eq!(send(&address, &head, "").status, 401);
+    assert_eq!(a.status().unwrap()["calls"], json!([]));
+}
+
+#[test]
+fn attack_b_hostile_links_only_ask_and_call_nobody() {
+    let (a, _b, _) = peers();
+    let long = format!("tel:{}", "9".repeat(10_240));
+    let mut asked = 0;
+    for link in [
+        "tel:+43-1-2345",
+        "tel:+431%0d%0aX-Evil:%201",
+        "tel:1\r\nContact: <sip:evil@example>",
+        "tel:%00",
+        "tel:\u{202e}100",
+        "tel:$(reboot)",
+        "tel:*21*0900123456%23",
+        "callto:-rf",
+        "callto:\" & calc.exe & \"",
+        "sip:1001@pbx.example?Route=%3Csip:evil.example%3E&Replaces=x",
+        "sip:1001@pbx.example;transport=tcp;maddr=evil.example",
+        "sip:user:password@pbx.example",
+        "javascript:alert(1)",
+        "file:///etc/passwd",
+        "msip:hangupall",
+        long.as_str(),
+        "",
+    ] {
+        let answer = ask(
+            &a,
+            "POST",
+            "/v1/links",
+            &json!({ "link": link }).to_string(),
+        );
+        match answer.status {
+            202 => asked += 1,
+            400 | 413 | 422 | 429 => {
+                assert!(answer.body.contains("urn:carillon:problem:"), "{answer:?}")
+            }
+            _ => panic!("{link:?}: {answer:?}"),
+        }
+    }
+    let asks = ask(&a, "GET", "/v1/links", "");
+    let asks: Vec<Value> = serde_json::from_str(&asks.body).unwrap();
+    assert!(
+        (1..=asked).contains(&asks.len()) && asks.len() <= 16,
+        "{asks:#?}"
+    );
+    for ask in &asks {
+        let target = ask["target"].as_str().unwrap();
+        let hidden = |c: char| c.is_control() || "?\"\u{202e} ".contains(c);
+        assert!(
+            target.len() <= 1_024 && !target.contains(hidden),
+            "{target}"
+        );
+        for word in ["password", "maddr", "Replaces", "Route"] {
+            assert!(!target.contains(word), "{target}");
+        }
+    }
     assert_eq!(a.status().unwrap()["calls"], json!([]));
 }

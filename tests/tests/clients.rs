@@ -72,7 +72,7 @@ impl Client {
 }
 
 fn call_watch_and_pop(program: &[&str]) {
-    let section = Section::begin(&format!("the example client {}", program[1]));
+    let section = Section::begin(format!("the example client {}", program[1]));
     let [(a, _), (b, address)] = peers();
     let folder = tempfile::tempdir().unwrap();
     let start = |name: &str, desk: &Desk, words: &[&str]| {

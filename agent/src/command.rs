@@ -3,6 +3,9 @@
 //! The control API sends them for a person, provisioning sends them for the server. Every refusal is typed
 //! and says what was tried, with what, and what to do.
 
+mod devices;
+mod sound;
+
 use std::time::Duration;
 
 use actix::{Message, Recipient};
@@ -13,6 +16,9 @@ use crate::event::AgentEvent;
 use crate::running::RunningConfig;
 use crate::trace::Traced;
 use crate::view::{AgentView, CallView, FeaturesView};
+
+pub use devices::{ChooseDevices, LevelMeters, WatchLevels};
+pub use sound::{Confer, EndConference, MuteCall, RecordCall, SetVolume};
 
 /// Run this configuration from now on. Calls that stand are not touched. When it is refused, nothing changed.
 #[derive(Message, Clone, Debug)]
@@ -362,6 +368,18 @@ pub enum CommandError {
         /// What was tried and what came of it.
         why: String,
     },
+    /// A call cannot be recorded.
+    #[error("{why}")]
+    Recording {
+        /// What was tried, what came of it, and what to do.
+        why: String,
+    },
+    /// A value that no setting can have.
+    #[error("{why}")]
+    BadValue {
+        /// What is wrong with it, and what would work.
+        why: String,
+    },
     /// Digits that cannot be sent.
     #[error("{why}")]
     BadDigits {
@@ -415,6 +433,8 @@ impl CommandError {
             Self::NotDelivered { .. } => "not-delivered",
             Self::Busy { .. } => "busy",
             Self::Device { .. } => "device",
+            Self::Recording { .. } => "recording",
+            Self::BadValue { .. } => "bad-value",
             Self::BadDigits { .. } => "bad-digits",
             Self::BadLink(_) => "bad-link",
             Self::TooManyLinks => "too-many-links",

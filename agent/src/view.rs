@@ -73,11 +73,60 @@ pub struct CallView {
     pub on_hold: bool,
     /// Whether the far side holds the call.
     pub held: bool,
+    /// Whether silence is sent in place of the microphone.
+    #[serde(default)]
+    pub muted: bool,
+    /// The file the call is recorded to, while it is.
+    #[serde(default)]
+    pub recording: Option<String>,
+    /// Whether the call is part of the conference.
+    #[serde(default)]
+    pub conference: bool,
     /// Who calls, as far as the account's own proxy vouches; `None` for a call of ours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caller: Option<CallerView>,
     /// Counters of the sound; `None` while no sound flows, and in events.
     pub media: Option<MediaView>,
+}
+
+/// How loud all calls are, in percent, 0 to 200.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VolumeView {
+    /// Of the microphone, as it is sent.
+    pub input: u8,
+    /// Of what is heard.
+    pub output: u8,
+}
+
+/// The sound devices that are used, and those there are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DevicesView {
+    /// The microphone, as `media.input` writes it.
+    pub input: String,
+    /// The loudspeaker, as `media.output` writes it.
+    pub output: String,
+    /// Where it rings, as `media.output` writes it.
+    pub ring: String,
+    /// The devices of the system.
+    pub devices: Vec<DeviceView>,
+    /// Why the devices of the system are not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+}
+
+/// One sound device of the system.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceView {
+    /// What a person calls it.
+    pub name: String,
+    /// What the sound system calls it; may be used in the name's place.
+    pub id: String,
+    /// Whether it records.
+    pub input: bool,
+    /// Whether it plays.
+    pub output: bool,
+    /// Whether it is the system's default for what it does.
+    pub default: bool,
 }
 
 /// Counters of one call's sound since it began.

@@ -16,6 +16,7 @@ use crate::features::Features;
 use crate::history::History;
 pub use crate::hook::{Hook, HookEvent};
 use crate::links::Links;
+pub use crate::media::{CodecName, Media, Recording, Ringing};
 use crate::phonebook::{self, Phonebook};
 use crate::secret::SealedSecret;
 use crate::sip_address::{is_host, split_port};
@@ -268,116 +269,6 @@ impl Transfers {
     fn is_default(&self) -> bool {
         *self == Self::default()
     }
-}
-
-/// Sound and codecs.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
-pub struct Media {
-    /// Where a call's sound comes from: `default`, a device's name, `tone:440`, `wav:FILE` or `null`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub input: Option<String>,
-    /// Where a call's sound goes: `default`, a device's name, `wav:FILE` or `null`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub output: Option<String>,
-    /// Codecs by preference.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub codecs: Option<Vec<CodecName>>,
-    /// Milliseconds of sound in a packet: 10 or 20.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ptime_ms: Option<u16>,
-    /// The most delay the jitter buffer may add, in milliseconds, 20 to 1,000.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub jitter_max_ms: Option<u16>,
-}
-
-impl Media {
-    /// These settings where given, else those of the layer below.
-    pub fn over(self, below: &Self) -> Self {
-        Self {
-            input: self.input.or_else(|| below.input.clone()),
-            output: self.output.or_else(|| below.output.clone()),
-            codecs: self.codecs.or_else(|| below.codecs.clone()),
-            ptime_ms: self.ptime_ms.or(below.ptime_ms),
-            jitter_max_ms: self.jitter_max_ms.or(below.jitter_max_ms),
-        }
-    }
-
-    /// The input in force.
-    pub fn input(&self) -> &str {
-        self.input.as_deref().unwrap_or("default")
-    }
-
-    /// The output in force.
-    pub fn output(&self) -> &str {
-        self.output.as_deref().unwrap_or("default")
-    }
-
-    /// The codecs in force, by preference.
-    pub fn codecs(&self) -> &[CodecName] {
-        self.codecs
-            .as_deref()
-            .unwrap_or(&[CodecName::Pcma, CodecName::Pcmu])
-    }
-
-    /// Milliseconds of sound in a packet.
-    pub fn ptime_ms(&self) -> u16 {
-        self.ptime_ms.unwrap_or(20)
-    }
-
-    /// The most delay of the jitter buffer in milliseconds.
-    pub fn jitter_max_ms(&self) -> u16 {
-        self.jitter_max_ms.unwrap_or(300)
-    }
-
-    /// Checks what the types alone do not.
-    ///
-    /// # Errors
-    /// The first setting out of bounds.
-    pub fn validate(&self) -> Result<(), ConfigError> {
-        let fail = |key: &str, why: &str| {
-            Err(ConfigError {
-                path: format!("media.{key}"),
-                why: why.to_owned(),
-            })
-        };
-        for (key, device) in [("input", &self.input), ("output", &self.output)] {
-            if device
-                .as_ref()
-                .is_some_and(|d| d.is_empty() || d.len() > 512 || d.chars().any(char::is_control))
-            {
-                return fail(key, "must be 1 to 512 bytes without control characters");
-            }
-        }
-        if self
-            .codecs
-            .as_ref()
-            .is_some_and(|codecs| codecs.is_empty() || codecs.len() > 16)
-        {
-            return fail("codecs", "must name 1 to 16 codecs");
-        }
-        if self.ptime_ms.is_some_and(|ms| ms != 10 && ms != 20) {
-            return fail("ptime_ms", "must be 10 or 20");
-        }
-        if self
-            .jitter_max_ms
-            .is_some_and(|ms| !(20..=1_000).contains(&ms))
-        {
-            return fail("jitter_max_ms", "must be between 20 and 1000");
-        }
-        Ok(())
-    }
-}
-
-/// A codec that an account may offer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum CodecName {
-    /// G.711 µ-law, 8 kHz.
-    Pcmu,
-    /// G.711 A-law, 8 kHz.
-    Pcma,
 }
 
 /// Addresses, ports, and the link to the server.

@@ -25,6 +25,7 @@ pub mod identifier;
 pub mod json_schema;
 pub mod links;
 pub mod location;
+pub mod media;
 pub mod order;
 pub mod phonebook;
 pub mod problem;

@@ -258,7 +258,15 @@ impl Desk {
     /// # Errors
     /// [`Fault::Refused`] with the answer when it is none of success.
     pub fn post(&self, path: &str) -> Outcome<()> {
-        let fault = |e| Fault::system(format!("ask the agent: POST {path}"), e);
+        self.ask("POST", path, "").map(drop)
+    }
+
+    /// The same with any method and a body; gives the body of the answer.
+    ///
+    /// # Errors
+    /// [`Fault::Refused`] with the answer when it is none of success.
+    pub fn ask(&self, method: &str, path: &str, body: &str) -> Outcome<Value> {
+        let fault = |e| Fault::system(format!("ask the agent: {method} {path}"), e);
         let file = std::fs::read_to_string(self.state().join("control.json")).map_err(fault)?;
         let control: Value = serde_json::from_str(&file).unwrap_or_default();
         let text = |key: &str| control[key].as_str().unwrap_or_default().to_owned();
@@ -267,15 +275,19 @@ impl Desk {
             .set_read_timeout(Some(Duration::from_secs(10)))
             .map_err(fault)?;
         let request = format!(
-            "POST {path} HTTP/1.0\r\nHost: {}\r\nAuthorization: Bearer {}\r\nContent-Length: 0\r\n\r\n",
+            "{method} {path} HTTP/1.0\r\nHost: {}\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\n\r\n{body}",
             text("address"),
-            text("token")
+            text("token"),
+            body.len()
         );
         stream.write_all(request.as_bytes()).map_err(fault)?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).map_err(fault)?;
         match answer.split_whitespace().nth(1) {
-            Some(code) if code.starts_with('2') => Ok(()),
+            Some(code) if code.starts_with('2') => {
+                let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+                Ok(serde_json::from_str(body).unwrap_or_default())
+            }
             _ => Err(Fault::refused("the agent", path, answer)),
         }
     }

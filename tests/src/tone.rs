@@ -142,8 +142,9 @@ fn power(samples: &[f32], rate: u32, frequency: f64) -> f64 {
     re.mul_add(re, im * im)
 }
 
-/// The part of the energy explained by a sine of `frequency`, least squares per 200 ms.
-fn share(samples: &[f32], rate: u32, frequency: f64) -> f64 {
+/// The part of the energy explained by a sine of `frequency`, 0 to 1, least squares per 200 ms: for tones
+/// that sound together.
+pub fn share(samples: &[f32], rate: u32, frequency: f64) -> f64 {
     let step = TAU * frequency / f64::from(rate);
     let (mut explained, mut total) = (0.0, 0.0);
     for window in samples.chunks(rate as usize / 5) {

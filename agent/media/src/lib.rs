@@ -14,10 +14,15 @@ mod codec;
 mod device;
 mod dtmf;
 mod engine;
+mod meter;
+mod player;
 mod playout;
+mod recorder;
 mod rtcp;
 mod rtp;
 mod session;
+mod tones;
+mod volume;
 
 pub use code_pages::CodePages;
 pub use codec::{Codec, CodecKind, codec};
@@ -29,13 +34,18 @@ pub use device::{AudioSink, AudioSource, open_sink, open_source};
 pub use dtmf::digit::{Digit, DtmfError};
 pub use engine::MediaEngine;
 pub use engine::event::MediaEvent;
-pub use engine::handle::MediaHandle;
+pub use engine::handle::{DeviceExchange, MediaHandle};
 pub use engine::port::{PortError, bind_rtp_pair};
 pub use engine::start::{MediaError, Remote, StartSession};
+pub use meter::{Levels, Meter, Watch};
+pub use player::{PlaySound, Playing};
 pub use playout::jitter::JitterConfig;
+pub use recorder::{Recorder, RecordingError, Tap};
 pub use session::config::{ConfigError, SessionConfig};
 pub use session::statistics::Statistics;
 pub use session::{Received, Session, SessionEvent};
+pub use tones::CallTone;
+pub use volume::Volume;
 
 /// Samples per second of the audio that crosses the device traits and [`Session`].
 pub const SAMPLE_RATE: u32 = 8000;

@@ -200,6 +200,9 @@ impl Account {
             codec: None,
             on_hold: false,
             held: false,
+            muted: false,
+            recording: None,
+            conference: false,
             caller: None,
             media: None,
         }

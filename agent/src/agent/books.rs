@@ -143,6 +143,11 @@ impl Handler<AgentEvent> for Agent {
             AgentEvent::CallEnded { view, .. } if self.calls.remove(&view.id).is_none() => return,
             _ => {}
         }
+        if matches!(event, AgentEvent::CallEnded { .. }) {
+            self.close_conference_of_one();
+        }
+        self.ring(ctx);
+        self.sound_busy(&event, ctx);
         self.publish(event);
         self.catch_up_later(ctx);
         self.depart_when_empty(ctx);

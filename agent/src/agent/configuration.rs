@@ -7,7 +7,7 @@ use actix::{Context, Handler};
 use carillon_schemas::Timestamp;
 
 use super::Agent;
-use crate::account::{UseCredentials, UseFeatures, UseSettings, endpoint_config};
+use crate::account::{UseCredentials, UseFeatures, endpoint_config};
 use crate::call::CallSettings;
 use crate::command::{Applied, ApplyConfig, ApplyError};
 use crate::event::AgentEvent;
@@ -30,7 +30,7 @@ impl Agent {
             }
             endpoint_config(account, &self.instance)?;
         }
-        CallSettings::of(&config.media, &config.network)
+        CallSettings::of(&config.media, &config.network, self.home.as_deref())
     }
 
     fn carry_out(&mut self, change: &Change, ctx: &mut Context<Self>) {
@@ -47,13 +47,7 @@ impl Agent {
                     running.do_send(UseFeatures(account.clone()));
                 }
             }
-            Change::Media(_) | Change::Network(_) => {
-                for seat in self.seats.values() {
-                    if let Some(account) = &seat.account {
-                        account.do_send(UseSettings(self.settings.clone()));
-                    }
-                }
-            }
+            Change::Media(_) | Change::Network(_) => self.spread_settings(),
             Change::Contacts(contacts) => {
                 self.books.contacts.use_configured(contacts);
                 self.publish(AgentEvent::ContactsChanged);
@@ -109,10 +103,12 @@ impl Handler<ApplyConfig> for Agent {
         };
         let plan = plan(&self.config, &config);
         self.config = config;
-        self.settings = CallSettings {
+        let settings = self.chosen.over(CallSettings {
             session: self.session.clone(),
             ..settings
-        };
+        });
+        let before = std::mem::replace(&mut self.settings, settings);
+        self.follow_volume(&before);
         for change in &plan.changes {
             self.carry_out(change, ctx);
         }

@@ -3,11 +3,14 @@
 //! Owns the running configuration and the restart policy of all its children. It knows no SIP, no HTTP and
 //! no file: accounts know SIP, services know the rest.
 
+mod bell;
 mod books;
 mod child;
 mod commands;
+mod conference;
 mod configuration;
 mod departure;
+mod devices;
 mod features;
 mod hooks;
 mod links;
@@ -17,11 +20,13 @@ mod preference;
 mod queue;
 mod seat;
 mod service;
+mod sound;
 mod system;
 mod trace;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Instant, SystemTime};
 
@@ -45,13 +50,17 @@ use crate::supervision::Roster;
 use crate::trace::Trace;
 use crate::transport::changes;
 
+use bell::Bell;
 use books::{CallEntry, Subscriber};
+use devices::ChosenDevices;
 use queue::Queue;
 use seat::Seat;
 
 /// The root actor.
 pub struct Agent {
     instance: String,
+    /// Where relative folders of a configuration stand.
+    home: Option<PathBuf>,
     started: Timestamp,
     config: RunningConfig,
     trace: Trace,
@@ -60,6 +69,8 @@ pub struct Agent {
     /// The sessions of the desk's users, and whether this is a service that has no sound of its own.
     session: SessionPlace,
     applied_at: Option<Timestamp>,
+    chosen: ChosenDevices,
+    bell: Bell,
     engine: MediaEngine,
     numbers: Rc<Cell<u32>>,
     seats: BTreeMap<AccountId, Seat>,
@@ -88,6 +99,7 @@ impl Agent {
     pub fn new(instance: impl Into<String>, services: Vec<Service>) -> Self {
         Self {
             instance: instance.into(),
+            home: None,
             started: Timestamp::of(SystemTime::now()),
             config: RunningConfig::default(),
             trace: Trace::default(),
@@ -95,6 +107,8 @@ impl Agent {
             settings: CallSettings::default(),
             session: SessionPlace::default(),
             applied_at: None,
+            chosen: ChosenDevices::default(),
+            bell: Bell::default(),
             engine: MediaEngine::new(),
             numbers: Rc::new(Cell::new(0)),
             seats: BTreeMap::new(),
@@ -124,6 +138,13 @@ impl Agent {
     #[must_use]
     pub fn with_books(mut self, books: Books) -> Self {
         self.books = books;
+        self
+    }
+
+    /// The same with a folder of its own, in which the relative folders of a configuration stand.
+    #[must_use]
+    pub fn at_home_in(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.home = Some(folder.into());
         self
     }
 }

@@ -12,17 +12,17 @@ use crate::call::{Call, QueryCall, target_uri};
 use crate::command::{CommandError, HoldCall, TransferCall, TransferTarget};
 use crate::view::CallView;
 
-/// A call that is to be moved.
-struct Chosen {
-    number: u32,
+/// A call that something is done with.
+pub(super) struct Chosen {
+    pub(super) number: u32,
     account: Addr<Account>,
     account_id: AccountId,
-    call: Addr<Call>,
+    pub(super) call: Addr<Call>,
 }
 
 impl Agent {
     /// The call asked for; else the only established one that `fits`.
-    fn established(
+    pub(super) fn established(
         &self,
         call: Option<u32>,
         fits: impl Fn(&CallView) -> bool,

@@ -275,6 +275,8 @@ impl Handler<CallCrashed> for Agent {
                 cause: CallCause::ActorFailed,
                 text: format!("its actor panicked: {}", crashed.note),
             });
+            self.close_conference_of_one();
+            self.ring(ctx);
         }
         self.depart_when_empty(ctx);
     }

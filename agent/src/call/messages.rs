@@ -63,6 +63,24 @@ pub(crate) struct End {
 #[rtype(result = "Result<CallView, CommandError>")]
 pub(crate) struct PressKeys(pub(crate) String);
 
+/// Send silence in place of the microphone, or no more.
+#[derive(Message)]
+#[rtype(result = "Result<CallView, CommandError>")]
+pub(crate) struct Mute(pub(crate) bool);
+
+/// Record, to this file where one is named, or end the recording.
+#[derive(Message)]
+#[rtype(result = "Result<CallView, CommandError>")]
+pub(crate) struct Record {
+    pub(crate) on: bool,
+    pub(crate) path: Option<String>,
+}
+
+/// Be part of the conference, or leave it.
+#[derive(Message)]
+#[rtype(result = "Result<CallView, CommandError>")]
+pub(crate) struct JoinConference(pub(crate) bool);
+
 /// Show the call with its counters.
 #[derive(Message)]
 #[rtype(result = "CallView")]

@@ -4,7 +4,11 @@
 //! endpoint: the account tells what came of it by the messages here, and is told when the sound fails. A
 //! call's actor is not restarted: what it held, the far side could not be given again.
 
+mod controls;
+mod devices;
 mod messages;
+mod recording;
+mod recording_file;
 mod settings;
 mod sound;
 mod target;
@@ -15,23 +19,28 @@ use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, MessageResult, Recipient,
     WrapFuture,
 };
-use carillon_media::{MediaEngine, MediaError, MediaEvent, MediaHandle, StartSession, Statistics};
+use carillon_media::{
+    MediaEngine, MediaError, MediaEvent, MediaHandle, Recorder, StartSession, Statistics,
+};
 use carillon_schemas::Timestamp;
 use carillon_schemas::status::CallState;
 use carillon_sip::NegotiatedMedia;
 use futures_util::stream;
 
+use tokio::sync::mpsc;
+
 use crate::command::CommandError;
 use crate::event::AgentEvent;
 use crate::view::{CallView, MediaView};
 
+pub(crate) use devices::MoveSound;
 #[cfg(feature = "panic-injection")]
 pub(crate) use messages::Panic;
 pub(crate) use messages::{
-    Agreed, End, GoesTo, HoldIs, Named, PressKeys, QueryCall, Quiet, Ringing, SoundFailed,
-    TakeSound,
+    Agreed, End, GoesTo, HoldIs, JoinConference, Mute, Named, PressKeys, QueryCall, Quiet, Record,
+    Ringing, SoundFailed, TakeSound,
 };
-pub use settings::CallSettings;
+pub use settings::{CallSettings, RingSettings};
 pub(crate) use sound::Sound;
 pub use target::{MAX_TARGET, TargetError, target_uri};
 pub(crate) use target::{
@@ -59,10 +68,13 @@ pub(crate) struct Call {
     sound: Option<Sound>,
     identity: Option<StreamIdentity>,
     media: Option<MediaHandle>,
+    recorder: Option<Recorder>,
     /// What was agreed last.
     agreed: Option<NegotiatedMedia>,
     /// Whether a transfer is under way, so that nothing recorded may go out.
     quiet: bool,
+    /// Devices lost since the call began.
+    losses: u8,
     agent: Recipient<AgentEvent>,
     account: Recipient<SoundFailed>,
     ending: bool,
@@ -77,8 +89,10 @@ impl Call {
             sound: seed.sound,
             identity: None,
             media: None,
+            recorder: None,
             agreed: None,
             quiet: false,
+            losses: 0,
             agent: seed.agent,
             account: seed.account,
             ending: false,
@@ -127,9 +141,7 @@ impl Call {
         let Some(sound) = self.sound.take() else {
             return Err("no ports and devices were prepared".to_owned());
         };
-        ctx.add_message_stream(stream::unfold(sound.troubles, |mut troubles| async {
-            Some((Troubled(troubles.recv().await?), troubles))
-        }));
+        self.listen_to_troubles(sound.troubles, ctx);
         let addr = ctx.address();
         let start = StartSession {
             rtp: sound.rtp,
@@ -145,12 +157,19 @@ impl Call {
                 }
             }),
         };
-        self.media = Some(
-            self.engine
-                .start(start)
-                .map_err(|error| error.to_string())?,
-        );
+        let started = self.engine.start(start).and_then(|media| {
+            media.mute(self.view.muted)?;
+            Ok(media)
+        });
+        self.media = Some(started.map_err(|error| error.to_string())?);
         Ok(())
+    }
+
+    /// Tells what is wrong with devices in a session, as it comes.
+    fn listen_to_troubles(&self, troubles: mpsc::Receiver<String>, ctx: &mut Context<Self>) {
+        ctx.add_message_stream(stream::unfold(troubles, |mut troubles| async {
+            Some((Troubled(troubles.recv().await?), troubles))
+        }));
     }
 
     /// Brings a running session up to date with what this side wants.
@@ -217,6 +236,9 @@ impl Handler<Agreed> for Call {
         let entered = agreed.established && self.enter(CallState::Established);
         if entered || before != self.view.codec {
             self.publish();
+        }
+        if entered && self.settings.record_all {
+            self.record_unasked(ctx);
         }
     }
 }
@@ -305,8 +327,13 @@ impl Handler<End> for Call {
             self.leave(end, ctx);
             return;
         };
-        // Closing a sound card may wait for the sound system.
-        let stopped = tokio::task::spawn_blocking(move || media.stop());
+        let recorder = self.recorder.take();
+        // Closing a sound card may wait for the sound system, a recording for the disk.
+        let stopped = tokio::task::spawn_blocking(move || {
+            let stopped = media.stop();
+            recording::finish(recorder);
+            stopped
+        });
         ctx.spawn(stopped.into_actor(self).map(move |stopped, call, ctx| {
             match stopped {
                 Ok(Ok(statistics)) => call.view.media = Some(media_view(&statistics)),
@@ -337,22 +364,21 @@ struct Heard(MediaEvent);
 impl Handler<Heard> for Call {
     type Result = ();
 
-    fn handle(&mut self, Heard(event): Heard, _: &mut Context<Self>) {
+    fn handle(&mut self, Heard(event): Heard, ctx: &mut Context<Self>) {
         if self.ending {
             return;
         }
         let call = self.view.id;
-        let trouble = |text: String| AgentEvent::MediaTrouble { call, text };
         match event {
             MediaEvent::Dtmf(digit) => self.agent.do_send(AgentEvent::DtmfReceived {
                 call,
                 digit: digit.symbol(),
             }),
-            MediaEvent::DeviceLost { reason, .. } => self.agent.do_send(trouble(reason)),
-            MediaEvent::RtpTimeout(silence) => self.agent.do_send(trouble(format!(
+            MediaEvent::DeviceLost { reason, input } => self.device_lost(reason, input, ctx),
+            MediaEvent::RtpTimeout(silence) => self.tell_trouble(format!(
                 "nothing was heard from the far side for {} s",
                 silence.as_secs()
-            ))),
+            )),
             MediaEvent::Failed { reason } => self.sound_failed(reason),
             _ => {}
         }

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::settings::CallSettings;
 
 /// Troubles of one call that wait to be told; what comes beyond them says the same.
-const MAX_TROUBLES: usize = 4;
+pub(super) const MAX_TROUBLES: usize = 4;
 
 /// Ports and devices of one call that is about to be.
 pub(crate) struct Sound {

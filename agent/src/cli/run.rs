@@ -100,6 +100,7 @@ pub(super) fn run(
             .with_session(session)
             .preferring(preferred)
             .with_books(books)
+            .at_home_in(folder.path())
     };
     let ran = agent::run(made);
     ran.map_err(|e| Failure::new(Exit::Unexpected, "unexpected", e.to_string()))

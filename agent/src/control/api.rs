@@ -17,6 +17,7 @@ use super::asked::{
 use super::links;
 use super::openapi;
 use super::port::{AgentPort, DeskView};
+use super::sound;
 use super::{contacts, history};
 #[cfg(feature = "panic-injection")]
 use crate::command::InjectPanic;
@@ -112,6 +113,10 @@ pub(super) async fn answer(request: Request<Incoming>, port: &AgentPort) -> Answ
             let sent = ask(&port.dtmf, SendDtmf { call, digits }).await?;
             json(StatusCode::OK, &sent.map_err(refused)?)
         }
+        (_, ["v1", "volume" | "conference" | "devices"])
+        | (&Method::POST, ["v1", "calls", _, "mute" | "record"]) => {
+            sound::answer(&head.method, &segments, body, &port.sound).await
+        }
         (&Method::POST, ["v1", "accounts", account, "restart"]) => {
             let account = which_account(account)?;
             ask(&port.restart, RestartAccount { account })
@@ -181,15 +186,6 @@ pub(super) async fn answer(request: Request<Incoming>, port: &AgentPort) -> Answ
         }
         _ => Err(no_such_route(&head.method, &path)),
     }
-}
-
-pub(super) fn no_such_route(method: &Method, path: &str) -> Problem {
-    Problem::new(
-        404,
-        "no-such-route",
-        "Not part of this API",
-        format!("there is no {method} {}", shown(path)),
-    )
 }
 
 /// A problem document as an answer.
@@ -270,7 +266,7 @@ pub(super) async fn read<T: DeserializeOwned>(body: Incoming) -> Result<T, Probl
 }
 
 /// A call by number; `any` leaves the choice to the agent.
-fn which_call(text: &str) -> Result<Option<u32>, Problem> {
+pub(super) fn which_call(text: &str) -> Result<Option<u32>, Problem> {
     if text == "any" {
         return Ok(None);
     }
@@ -303,6 +299,7 @@ pub(super) fn refused(error: CommandError) -> Problem {
         | CommandError::NoSuchLink { .. } => 404,
         CommandError::BadTarget { .. }
         | CommandError::BadDigits { .. }
+        | CommandError::BadValue { .. }
         | CommandError::BadLink(_) => 422,
         CommandError::TooManyLinks => 429,
         CommandError::ShuttingDown | CommandError::NoAnswer { .. } => 503,

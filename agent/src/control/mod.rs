@@ -13,6 +13,7 @@ mod entrance;
 mod events;
 mod guard;
 mod history;
+mod levels;
 mod links;
 mod openapi;
 mod port;
@@ -21,6 +22,7 @@ mod server;
 mod session;
 #[cfg(unix)]
 mod socket;
+mod sound;
 mod visitors;
 
 pub use crate::command::Linked;
@@ -33,4 +35,5 @@ pub use events::{Happening, happening};
 pub use links::{LinkBody, SettleBody};
 pub use port::{AgentPort, DeskView};
 pub use server::{Control, SOCKET, Setup};
+pub use sound::{ConferenceBody, DevicesBody, MuteBody, RecordBody, VolumeBody};
 pub use visitors::Visitors;

@@ -3,6 +3,8 @@
 use actix::{Actor, Addr, Context, Handler, Recipient};
 use serde::{Deserialize, Serialize};
 
+use super::sound::{HandlesSound, SoundPort};
+
 #[cfg(feature = "panic-injection")]
 use crate::command::InjectPanic;
 use crate::command::{
@@ -35,6 +37,7 @@ pub struct AgentPort {
     pub(super) switch: Recipient<SwitchFeatures>,
     pub(super) message: Recipient<SendMessage>,
     pub(super) subscribe: Recipient<Subscribe>,
+    pub(super) sound: SoundPort,
     #[cfg(feature = "panic-injection")]
     pub(super) panic: Recipient<InjectPanic>,
     pub(super) board: LinkBoard,
@@ -76,6 +79,7 @@ impl AgentPort {
             + Handler<SendMessage>
             + Handler<Subscribe>
             + Handler<AgentEvent>
+            + HandlesSound
             + CanPanic,
     {
         Self {
@@ -96,6 +100,7 @@ impl AgentPort {
             switch: agent.clone().recipient(),
             message: agent.clone().recipient(),
             subscribe: agent.clone().recipient(),
+            sound: SoundPort::new(agent),
             #[cfg(feature = "panic-injection")]
             panic: agent.clone().recipient(),
             board,

@@ -26,10 +26,12 @@ use super::api::{answer, problem_response};
 use super::entrance::{Entrance, Peer};
 use super::events::happening;
 use super::guard::admit;
+use super::levels::levels;
 use super::port::AgentPort;
 use super::session::attach;
 #[cfg(unix)]
 use super::socket::{LocalSocket, SocketError};
+use super::sound;
 use super::visitors::{Caller, Visitors};
 use crate::command::Subscribe;
 use crate::event::AgentEvent;
@@ -277,10 +279,10 @@ async fn respond(
     let answered = match let_in(&request, &door, &caller) {
         Err(problem) => Err(problem),
         Ok(()) if request.method() == Method::GET && request.uri().path() == "/v1/events" => {
-            return match listen(&door) {
-                Ok(response) => response,
-                Err(problem) => problem_response(&problem).map(|body| body.boxed_unsync()),
-            };
+            return streamed(listen(&door));
+        }
+        Ok(()) if request.method() == Method::GET && request.uri().path() == "/v1/levels" => {
+            return streamed(look(&door).await);
         }
         Ok(()) if request.method() == Method::GET && request.uri().path() == "/v1/session" => {
             attach(request, peer, &door.sessions).await
@@ -292,9 +294,13 @@ async fn respond(
         .map(|body| body.boxed_unsync())
 }
 
-/// A stream of events that lasts until the listener leaves or the agent does.
-fn listen(door: &Door) -> Result<Response<Body>, Problem> {
-    let permit = door.listeners.clone().try_acquire_owned().map_err(|_| {
+fn streamed(stream: Result<Response<Body>, Problem>) -> Response<Body> {
+    stream.unwrap_or_else(|problem| problem_response(&problem).map(|body| body.boxed_unsync()))
+}
+
+/// A place among those who listen.
+fn seat(door: &Door) -> Result<OwnedSemaphorePermit, Problem> {
+    door.listeners.clone().try_acquire_owned().map_err(|_| {
         Problem::new(
             429,
             "too-many-listeners",
@@ -302,7 +308,12 @@ fn listen(door: &Door) -> Result<Response<Body>, Problem> {
             format!("{MAX_LISTENERS} connections listen already"),
         )
         .advise("close one of them")
-    })?;
+    })
+}
+
+/// A stream of events that lasts until the listener leaves or the agent does.
+fn listen(door: &Door) -> Result<Response<Body>, Problem> {
+    let permit = seat(door)?;
     let events = door.events.subscribe();
     // A comment at once, so that the listener knows it will miss nothing from now on.
     let hello = stream::iter([": listening\n\n".to_owned()]);
@@ -316,7 +327,20 @@ fn listen(door: &Door) -> Result<Response<Body>, Problem> {
     });
     let frames = futures_util::StreamExt::chain(hello, frames);
     let body = futures_util::StreamExt::map(frames, |text| Ok(Frame::data(Bytes::from(text))));
-    let mut response = Response::new(StreamBody::new(body).boxed_unsync());
+    Ok(event_stream(StreamBody::new(body).boxed_unsync()))
+}
+
+/// A stream of levels that lasts until the listener leaves.
+async fn look(door: &Door) -> Result<Response<Body>, Problem> {
+    let permit = seat(door)?;
+    let meters = sound::meters(&door.port.sound).await?;
+    Ok(event_stream(
+        StreamBody::new(levels(meters, permit)).boxed_unsync(),
+    ))
+}
+
+fn event_stream(body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
     for (name, value) in [
         (CONTENT_TYPE, "text/event-stream"),
         (CACHE_CONTROL, "no-store"),
@@ -325,5 +349,5 @@ fn listen(door: &Door) -> Result<Response<Body>, Problem> {
             .headers_mut()
             .insert(name, HeaderValue::from_static(value));
     }
-    Ok(response)
+    response
 }

@@ -284,3 +284,68 @@ fn on_the_socket_the_system_says_who_asks_and_no_token_is_needed() {
         assert!(body.contains("no-user"), "{body}");
     });
 }
+
+#[test]
+fn the_routes_for_sound_answer_and_refuse() {
+    in_system(async {
+        let stage = set().await;
+        let (status, volume) = stage.ask("GET", "/v1/volume", "").await;
+        assert_eq!((status, &volume["input"]), (200, &Value::from(100)));
+        let (status, volume) = stage.ask("POST", "/v1/volume", r#"{"output":150}"#).await;
+        assert_eq!((status, &volume["output"]), (200, &Value::from(150)));
+        for (method, path, body, status) in [
+            ("POST", "/v1/volume", r#"{"output":201}"#, 422),
+            ("POST", "/v1/volume", r#"{"loud":1}"#, 400),
+            ("POST", "/v1/calls/any/mute", r#"{"muted":true}"#, 409),
+            ("POST", "/v1/calls/7/record", r#"{"on":true}"#, 404),
+            ("POST", "/v1/conference", r#"{"calls":[]}"#, 409),
+            ("DELETE", "/v1/conference", "", 409),
+            ("PUT", "/v1/conference", "", 404),
+            ("GET", "/v1/devices", "", 200),
+            ("POST", "/v1/devices", r#"{"output":"tone:440"}"#, 422),
+            ("POST", "/v1/devices", r#"{"input":"no such thing"}"#, 409),
+            (
+                "POST",
+                "/v1/devices",
+                r#"{"input":"tone:1000","ring":"null"}"#,
+                200,
+            ),
+        ] {
+            let (got, answer) = stage.ask(method, path, body).await;
+            assert_eq!(got, status, "{method} {path}: {answer}");
+        }
+        let (_, devices) = stage.ask("GET", "/v1/devices", "").await;
+        assert_eq!(devices["input"], "tone:1000");
+        assert_eq!(devices["output"], "default");
+        assert_eq!(devices["ring"], "null");
+    });
+}
+
+#[test]
+fn levels_come_while_somebody_listens() {
+    in_system(async {
+        let stage = set().await;
+        let chosen = r#"{"input":"tone:1000"}"#;
+        assert_eq!(stage.ask("POST", "/v1/devices", chosen).await.0, 200);
+        let request = stage.request("GET", "/v1/levels", "", "");
+        let address = stage.address.address;
+        let read = tokio::task::spawn_blocking(move || {
+            let mut stream = TcpStream::connect(address).unwrap();
+            stream
+                .set_read_timeout(Some(Duration::from_secs(20)))
+                .unwrap();
+            stream.write_all(request.as_bytes()).unwrap();
+            let (mut text, mut part) = (String::new(), [0; 512]);
+            while text.matches("event: levels").count() < 4 {
+                let count = stream.read(&mut part).unwrap();
+                assert!(count > 0, "it ended: {text}");
+                text.push_str(std::str::from_utf8(&part[..count]).unwrap());
+            }
+            text
+        });
+        let text = read.await.unwrap();
+        assert!(text.contains("text/event-stream"), "{text}");
+        // The tone is 10 dB below full scale, and nothing is played.
+        assert!(text.contains(r#"{"input":-10.0,"output":-96.0}"#), "{text}");
+    });
+}

@@ -12,6 +12,7 @@ pub(crate) mod sound_card;
 pub(crate) mod spec;
 pub(crate) mod synthetic;
 pub(crate) mod wav;
+pub(crate) mod wav_header;
 
 use error::DeviceError;
 use spec::DeviceSpec;

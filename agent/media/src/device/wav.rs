@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::DeviceError;
 use super::resampler::{Resampler, to_f32, to_i16};
+use super::wav_header::{MAX_DATA, header};
 use super::{AudioSink, AudioSource};
 use crate::SAMPLE_RATE;
 
@@ -23,12 +24,6 @@ const RATES: std::ops::RangeInclusive<u32> = 8000..=192_000;
 
 /// Chunks looked through for the sound.
 const MAX_CHUNKS: usize = 64;
-
-/// Bytes before the samples in a file we write.
-const HEADER: u32 = 44;
-
-/// Most bytes of samples a WAV file's 32-bit sizes allow.
-const MAX_DATA: u32 = u32::MAX - HEADER;
 
 /// A WAV file that is heard, once or again and again, and then silence.
 #[derive(Debug)]
@@ -83,7 +78,7 @@ impl WavSink {
     pub(crate) fn create(path: &Path) -> Result<Self, DeviceError> {
         let create = || -> io::Result<BufWriter<File>> {
             let mut file = BufWriter::new(File::create(path)?);
-            file.write_all(&header(0))?;
+            file.write_all(&header(1, 0))?;
             file.flush()?;
             Ok(file)
         };
@@ -100,7 +95,7 @@ impl WavSink {
         let bytes = self.bytes;
         let file = self.file.get_mut();
         file.seek(SeekFrom::Start(0))?;
-        file.write_all(&header(bytes))?;
+        file.write_all(&header(1, bytes))?;
         file.seek(SeekFrom::End(0))?;
         file.flush()
     }
@@ -310,28 +305,6 @@ impl Converter {
     }
 }
 
-fn header(data: u32) -> [u8; HEADER as usize] {
-    let mut header = [0; HEADER as usize];
-    let fields: [(usize, &[u8]); 12] = [
-        (0, b"RIFF"),
-        (4, &(data + HEADER - 8).to_le_bytes()),
-        (8, b"WAVEfmt "),
-        (16, &16u32.to_le_bytes()),
-        (20, &1u16.to_le_bytes()),
-        (22, &1u16.to_le_bytes()),
-        (24, &SAMPLE_RATE.to_le_bytes()),
-        (28, &(SAMPLE_RATE * 2).to_le_bytes()),
-        (32, &2u16.to_le_bytes()),
-        (34, &16u16.to_le_bytes()),
-        (36, b"data"),
-        (40, &data.to_le_bytes()),
-    ];
-    for (at, bytes) in fields {
-        header[at..at + bytes.len()].copy_from_slice(bytes);
-    }
-    header
-}
-
 fn file_error(path: &Path, source: io::Error) -> DeviceError {
     DeviceError::File {
         path: path.to_owned(),
@@ -383,7 +356,7 @@ mod tests {
     fn stereo_at_another_rate_becomes_mono_at_ours() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("stereo.wav");
-        let mut bytes = header(48_000 * 4).to_vec();
+        let mut bytes = header(1, 48_000 * 4).to_vec();
         bytes[22] = 2;
         bytes[24..28].copy_from_slice(&48_000u32.to_le_bytes());
         for n in 0..48_000 {
@@ -440,7 +413,7 @@ mod tests {
         #[test]
         fn any_bytes_are_read_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), at in 0usize..60) {
             let _ = read_wav(&mut io::Cursor::new(&bytes));
-            let mut file = header(bytes.len() as u32).to_vec();
+            let mut file = header(1, bytes.len() as u32).to_vec();
             file.extend(&bytes);
             if let Some(byte) = bytes.first() {
                 let at = at.min(file.len() - 1);

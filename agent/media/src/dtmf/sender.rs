@@ -87,6 +87,14 @@ impl DtmfSender {
         self.state = State::Idle;
     }
 
+    /// The digit being sent at the moment.
+    pub(crate) fn sounding(&self) -> Option<Digit> {
+        match self.state {
+            State::Sounding { digit, .. } => Some(digit),
+            _ => None,
+        }
+    }
+
     /// The packet for the frame of `samples` samples beginning at `timestamp`, or `None` when the
     /// frame belongs to the audio.
     pub(crate) fn next(&mut self, timestamp: u32, samples: u32) -> Option<EventPacket> {

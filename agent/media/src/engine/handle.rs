@@ -6,19 +6,33 @@ use super::remote::Remote;
 use super::start::MediaError;
 use super::worker::{Command, Failure, Remains, Request};
 use crate::device::{AudioSink, AudioSource};
+use crate::recorder::Tap;
 use crate::session::config::SessionConfig;
 use crate::session::statistics::Statistics;
 
 /// A running session. Dropped, it stops the session and discards errors.
 ///
-/// Every method but [`MediaHandle::mute`] waits for the media thread's answer, which comes within
-/// a millisecond or two, and never for sound or network.
+/// Every method but [`MediaHandle::mute`] and [`MediaHandle::confer`] waits for the media thread's
+/// answer, which comes within a millisecond or two, and never for sound or network.
 pub struct MediaHandle {
+    wire: Wire,
+    stopped: bool,
+}
+
+/// The way to a session on the media thread.
+#[derive(Clone)]
+struct Wire {
     id: usize,
     commands: mpsc::Sender<Command>,
     waker: Arc<mio::Waker>,
     failure: Failure,
-    stopped: bool,
+}
+
+/// Exchanges the devices of a session from another thread, since opening and closing a sound card
+/// may wait for the sound system. Holds no session alive.
+#[derive(Clone)]
+pub struct DeviceExchange {
+    wire: Wire,
 }
 
 impl MediaHandle {
@@ -28,11 +42,14 @@ impl MediaHandle {
         waker: Arc<mio::Waker>,
         failure: Failure,
     ) -> Self {
-        Self {
+        let wire = Wire {
             id,
             commands,
             waker,
             failure,
+        };
+        Self {
+            wire,
             stopped: false,
         }
     }
@@ -43,7 +60,8 @@ impl MediaHandle {
     /// # Errors
     /// [`MediaError::Config`], with the old parameters still at work; [`MediaError::Over`].
     pub fn update(&self, remote: Remote, config: SessionConfig) -> Result<(), MediaError> {
-        self.ask(|reply| Request::Update(remote, Box::new(config), reply))?
+        self.wire
+            .ask(|reply| Request::Update(remote, Box::new(config), reply))?
             .map_err(MediaError::Config)
     }
 
@@ -52,7 +70,8 @@ impl MediaHandle {
     /// # Errors
     /// [`MediaError::Dtmf`], with none queued; [`MediaError::Over`].
     pub fn dtmf(&self, digits: &str) -> Result<(), MediaError> {
-        self.ask(|reply| Request::Dtmf(digits.to_owned(), reply))?
+        self.wire
+            .ask(|reply| Request::Dtmf(digits.to_owned(), reply))?
             .map_err(MediaError::Dtmf)
     }
 
@@ -61,25 +80,50 @@ impl MediaHandle {
     /// # Errors
     /// [`MediaError::Over`].
     pub fn mute(&self, muted: bool) -> Result<(), MediaError> {
-        self.send(Request::Mute(muted))
+        self.wire.send(Request::Mute(muted))
     }
 
-    /// Exchanges the source. The old one is closed on the calling thread.
+    /// Takes the session into the engine's conference, or out of it. Everybody in it hears everybody
+    /// else and the microphone; the devices of one member serve them all.
     ///
     /// # Errors
     /// [`MediaError::Over`].
-    pub fn set_source(&self, source: Box<dyn AudioSource>) -> Result<(), MediaError> {
-        drop(self.ask(|reply| Request::Source(source, reply))?);
+    pub fn confer(&self, confer: bool) -> Result<(), MediaError> {
+        self.wire.send(Request::Confer(confer))
+    }
+
+    /// Lets a recording hear the session, in place of one before it, or no more.
+    ///
+    /// # Errors
+    /// [`MediaError::Over`].
+    pub fn record(&self, tap: Option<Tap>) -> Result<(), MediaError> {
+        // The old one is closed on this thread.
+        drop(self.wire.ask(|reply| Request::Record(tap, reply))?);
         Ok(())
     }
 
-    /// Exchanges the sink. The old one is finished and closed on the calling thread.
+    /// What exchanges the devices.
+    #[must_use]
+    pub fn devices(&self) -> DeviceExchange {
+        DeviceExchange {
+            wire: self.wire.clone(),
+        }
+    }
+
+    /// As [`DeviceExchange::set_source`].
     ///
     /// # Errors
-    /// [`MediaError::Over`], or what the old sink says when it is finished.
+    /// As there.
+    pub fn set_source(&self, source: Box<dyn AudioSource>) -> Result<(), MediaError> {
+        self.devices().set_source(source)
+    }
+
+    /// As [`DeviceExchange::set_sink`].
+    ///
+    /// # Errors
+    /// As there.
     pub fn set_sink(&self, sink: Box<dyn AudioSink>) -> Result<(), MediaError> {
-        let old = self.ask(|reply| Request::Sink(sink, reply))?;
-        finish(old)
+        self.devices().set_sink(sink)
     }
 
     /// The counters of the session.
@@ -87,7 +131,7 @@ impl MediaHandle {
     /// # Errors
     /// [`MediaError::Over`].
     pub fn statistics(&self) -> Result<Statistics, MediaError> {
-        self.ask(Request::Statistics)
+        self.wire.ask(Request::Statistics)
     }
 
     /// Ends the session: RTCP BYE goes out, the sink is finished, devices and sockets are closed.
@@ -106,13 +150,35 @@ impl MediaHandle {
             statistics,
             source,
             sink,
-        } = self.ask(Request::Stop)?;
+        } = self.wire.ask(Request::Stop)?;
         // Closing a sound card may wait for the sound system: here, not on the media thread.
         drop(source);
         finish(sink)?;
         Ok(statistics)
     }
+}
 
+impl DeviceExchange {
+    /// Exchanges the source. The old one is closed on the calling thread.
+    ///
+    /// # Errors
+    /// [`MediaError::Over`].
+    pub fn set_source(&self, source: Box<dyn AudioSource>) -> Result<(), MediaError> {
+        drop(self.wire.ask(|reply| Request::Source(source, reply))?);
+        Ok(())
+    }
+
+    /// Exchanges the sink. The old one is finished and closed on the calling thread.
+    ///
+    /// # Errors
+    /// [`MediaError::Over`], or what the old sink says when it is finished.
+    pub fn set_sink(&self, sink: Box<dyn AudioSink>) -> Result<(), MediaError> {
+        let old = self.wire.ask(|reply| Request::Sink(sink, reply))?;
+        finish(old)
+    }
+}
+
+impl Wire {
     fn ask<T>(&self, request: impl FnOnce(mpsc::Sender<T>) -> Request) -> Result<T, MediaError> {
         let (reply, answer) = mpsc::channel();
         self.send(request(reply))?;

@@ -3,6 +3,7 @@
 //! Owns the thread, which begins with the first session and ends after the last. While no call
 //! is, nothing of this module runs and nothing is open.
 
+mod conference;
 pub(crate) mod event;
 pub(crate) mod handle;
 pub(crate) mod port;
@@ -22,7 +23,9 @@ use running::Running;
 use start::{MediaError, StartSession};
 use worker::{Command, Failure, Worker};
 
+use crate::meter::Meter;
 use crate::session::Session;
+use crate::volume::{Loudness, Volume};
 
 /// Most sessions at a time: far more than a person or a bench needs, and the poll's tokens stay
 /// small.
@@ -39,6 +42,14 @@ pub struct MediaEngine {
 #[derive(Default)]
 pub(crate) struct Shared {
     thread: Mutex<Option<Thread>>,
+    controls: Arc<Controls>,
+}
+
+/// What the owner of the engine sets and reads while sessions run, without a lock.
+#[derive(Default)]
+pub(crate) struct Controls {
+    pub(crate) loudness: Loudness,
+    pub(crate) meter: Meter,
 }
 
 /// The way to the media thread.
@@ -64,16 +75,34 @@ impl MediaEngine {
         let session = Session::new(start.config, Instant::now())?;
         let rtp = socket(start.rtp)?;
         let rtcp = socket(start.rtcp)?;
+        let devices = (start.source, start.sink);
+        let controls = Arc::clone(&self.shared.controls);
         let running = Running::new(
             session,
-            rtp,
-            rtcp,
+            (rtp, rtcp),
             start.remote,
-            start.source,
-            start.sink,
+            devices,
             start.events,
+            controls,
         );
         self.shared.add(running, &self.shared)
+    }
+
+    /// Sets how loud all sessions are, those that run and those to come.
+    pub fn set_volume(&self, volume: Volume) {
+        self.shared.controls.loudness.set(volume);
+    }
+
+    /// How loud all sessions are.
+    #[must_use]
+    pub fn volume(&self) -> Volume {
+        self.shared.controls.loudness.get()
+    }
+
+    /// The level meters of all sessions.
+    #[must_use]
+    pub fn meter(&self) -> Meter {
+        self.shared.controls.meter.clone()
     }
 
     /// Whether the media thread is alive: it is while a session runs.
@@ -129,6 +158,7 @@ impl Shared {
         let mut slot = self.lock();
         let command = inbox.try_recv().ok();
         if command.is_none() {
+            self.controls.meter.rest();
             *slot = None;
         }
         command

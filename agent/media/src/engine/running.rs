@@ -4,17 +4,22 @@
 //! following ones late. Every datagram is read into one buffer, and nothing of it is kept.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Instant;
 
 use mio::net::UdpSocket;
 
+use super::Controls;
 use super::event::MediaEvent;
 use super::remote::{AddressLock, Remote};
 use super::worker::Remains;
 use crate::device::error::DeviceError;
 use crate::device::{AudioSink, AudioSource};
+use crate::recorder::Tap;
 use crate::session::config::{ConfigError, SessionConfig};
 use crate::session::{Received, Session, SessionEvent};
+use crate::tones::KeyTone;
+use crate::volume::amplify;
 
 /// Datagrams taken from one socket at a time, so that a flood on one call cannot silence another.
 const MAX_BURST: usize = 64;
@@ -33,21 +38,29 @@ pub(crate) struct Running {
     source: Option<Box<dyn AudioSource>>,
     sink: Option<Box<dyn AudioSink>>,
     events: Box<dyn Fn(MediaEvent) + Send>,
+    controls: Arc<Controls>,
     muted: bool,
+    conferring: bool,
+    tap: Option<Tap>,
+    key_tone: KeyTone,
     next_frame: Instant,
-    frame: Vec<i16>,
+    /// What is heard of the far side now.
+    heard: Vec<i16>,
+    /// What is played of it.
+    played: Vec<i16>,
+    /// What is said to it.
+    said: Vec<i16>,
     packet: Vec<u8>,
 }
 
 impl Running {
     pub(crate) fn new(
         session: Session,
-        rtp: UdpSocket,
-        rtcp: UdpSocket,
+        (rtp, rtcp): (UdpSocket, UdpSocket),
         remote: Remote,
-        source: Box<dyn AudioSource>,
-        sink: Box<dyn AudioSink>,
+        (source, sink): (Box<dyn AudioSource>, Box<dyn AudioSink>),
         events: Box<dyn Fn(MediaEvent) + Send>,
+        controls: Arc<Controls>,
     ) -> Self {
         Self {
             rtp,
@@ -57,9 +70,15 @@ impl Running {
             source: Some(source),
             sink: Some(sink),
             events,
+            controls,
             muted: false,
+            conferring: false,
+            tap: None,
+            key_tone: KeyTone::default(),
             next_frame: Instant::now(),
-            frame: Vec::new(),
+            heard: Vec::new(),
+            played: Vec::new(),
+            said: Vec::new(),
             packet: Vec::new(),
         }
     }
@@ -104,15 +123,17 @@ impl Running {
         true
     }
 
-    /// Does what is due at `now`: frames, reports, events.
+    /// Does what is due at `now`: frames, reports, events. In a conference the frames are its own.
     pub(crate) fn advance(&mut self, now: Instant) {
-        let ptime = self.session.config().ptime();
-        if now > self.next_frame + ptime * MAX_BEHIND {
-            self.next_frame = now;
-        }
-        while self.next_frame <= now {
-            self.run_frame(now);
-            self.next_frame += ptime;
+        if !self.conferring {
+            let ptime = self.session.config().ptime();
+            if now > self.next_frame + ptime * MAX_BEHIND {
+                self.next_frame = now;
+            }
+            while self.next_frame <= now {
+                self.run_frame(now);
+                self.next_frame += ptime;
+            }
         }
         if let Some(report) = self.session.poll_rtcp(now) {
             self.send_rtcp(&report);
@@ -146,6 +167,34 @@ impl Running {
         self.muted = muted;
     }
 
+    pub(crate) fn is_muted(&self) -> bool {
+        self.muted
+    }
+
+    pub(crate) fn confer(&mut self, confer: bool) {
+        self.conferring = confer;
+    }
+
+    pub(crate) fn is_conferring(&self) -> bool {
+        self.conferring
+    }
+
+    /// Whether the far side is part of the talk: one that holds us plays music, one that we hold
+    /// says nothing.
+    pub(crate) fn talks(&self) -> bool {
+        let config = self.session.config();
+        config.send && !config.silent
+    }
+
+    /// When the conference's next frame is due.
+    pub(crate) fn wait_until(&mut self, next_frame: Instant) {
+        self.next_frame = next_frame;
+    }
+
+    pub(crate) fn exchange_tap(&mut self, tap: Option<Tap>) -> Option<Tap> {
+        std::mem::replace(&mut self.tap, tap)
+    }
+
     pub(crate) fn exchange_source(
         &mut self,
         source: Box<dyn AudioSource>,
@@ -176,30 +225,79 @@ impl Running {
     }
 
     fn run_frame(&mut self, now: Instant) {
-        self.frame.clear();
-        self.frame.resize(self.session.config().frame_samples(), 0);
-        self.session.pull(now, &mut self.frame);
-        if let Some(sink) = &mut self.sink
-            && let Err(error) = sink.write(&self.frame)
-        {
+        let samples = self.session.config().frame_samples();
+        self.hear(now, samples);
+        let heard = std::mem::take(&mut self.heard);
+        self.play(&heard);
+        self.heard = heard;
+        let mut said = std::mem::take(&mut self.said);
+        said.clear();
+        said.resize(samples, 0);
+        if !self.listen(&mut said) || self.muted {
+            // The source was read all the same: it must not pile up what is not to be heard.
+            said.fill(0);
+        }
+        self.say(now, &said);
+        self.said = said;
+    }
+
+    /// Takes what is to be heard of the far side now.
+    pub(crate) fn hear(&mut self, now: Instant, samples: usize) {
+        self.heard.clear();
+        self.heard.resize(samples, 0);
+        self.session.pull(now, &mut self.heard);
+    }
+
+    /// What was taken last.
+    pub(crate) fn heard(&self) -> &[i16] {
+        &self.heard
+    }
+
+    /// Plays a frame at the sink; `false` when there is none.
+    pub(crate) fn play(&mut self, frame: &[i16]) -> bool {
+        let Some(sink) = &mut self.sink else {
+            return false;
+        };
+        self.played.clear();
+        self.played.extend_from_slice(frame);
+        amplify(&mut self.played, self.controls.loudness.get().output);
+        self.controls.meter.output(&self.played);
+        let digit = self.session.sounding_digit();
+        self.key_tone.mix(digit, &mut self.played);
+        if let Err(error) = sink.write(&self.played) {
             self.sink = None;
             self.tell_lost(&error, false);
+            return false;
         }
-        self.frame.fill(0);
-        if let Some(source) = &mut self.source
-            && let Err(error) = source.read(&mut self.frame)
-        {
+        true
+    }
+
+    /// Fills a frame from the source; `false` when there is none.
+    pub(crate) fn listen(&mut self, frame: &mut [i16]) -> bool {
+        let Some(source) = &mut self.source else {
+            return false;
+        };
+        if let Err(error) = source.read(frame) {
             self.source = None;
-            self.frame.fill(0);
             self.tell_lost(&error, true);
+            return false;
         }
-        if self.muted {
-            // The source was read all the same: it must not pile up what is not to be heard.
-            self.frame.fill(0);
+        amplify(frame, self.controls.loudness.get().input);
+        self.controls.meter.input(frame);
+        true
+    }
+
+    /// Says a frame to the far side, and lets the recording hear both sides.
+    pub(crate) fn say(&mut self, now: Instant, frame: &[i16]) {
+        for part in frame.chunks(self.session.config().frame_samples()) {
+            if self.session.push(now, part, &mut self.packet) {
+                // A datagram that cannot be sent is lost, as on the way; the peer's reports tell.
+                let _ = self.rtp.send_to(&self.packet, self.addresses.rtp_target());
+            }
         }
-        if self.session.push(now, &self.frame, &mut self.packet) {
-            // A datagram that cannot be sent is lost, as on the way; the peer's reports tell.
-            let _ = self.rtp.send_to(&self.packet, self.addresses.rtp_target());
+        let talks = self.talks();
+        if let Some(tap) = &mut self.tap {
+            tap.take(talks.then_some(frame), &self.heard);
         }
     }
 

@@ -12,12 +12,14 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token};
 
+use super::conference::Conference;
 use super::remote::Remote;
 use super::running::Running;
 use super::start::MediaError;
 use super::{MAX_SESSIONS, Shared};
 use crate::device::{AudioSink, AudioSource};
 use crate::dtmf::digit::DtmfError;
+use crate::recorder::Tap;
 use crate::session::config::{ConfigError, SessionConfig};
 use crate::session::statistics::Statistics;
 
@@ -48,6 +50,8 @@ pub(crate) enum Request {
     ),
     Dtmf(String, mpsc::Sender<Result<(), DtmfError>>),
     Mute(bool),
+    Confer(bool),
+    Record(Option<Tap>, mpsc::Sender<Option<Tap>>),
     Source(
         Box<dyn AudioSource>,
         mpsc::Sender<Option<Box<dyn AudioSource>>>,
@@ -71,6 +75,9 @@ pub(crate) struct Worker {
     sessions: BTreeMap<usize, Slot>,
     /// Sockets whose burst was cut: they are read on without waiting for news of them.
     unread: Vec<Token>,
+    conference: Conference,
+    /// Reused at every turn: the sessions to serve in it.
+    turn: Vec<usize>,
 }
 
 struct Slot {
@@ -86,6 +93,8 @@ impl Worker {
             shared,
             sessions: BTreeMap::new(),
             unread: Vec::new(),
+            conference: Conference::default(),
+            turn: Vec::new(),
         }
     }
 
@@ -114,10 +123,7 @@ impl Worker {
             while let Ok(command) = self.inbox.try_recv() {
                 self.obey(command);
             }
-            let ids: Vec<usize> = self.sessions.keys().copied().collect();
-            for id in ids {
-                self.guard(id, |running| running.advance(Instant::now()));
-            }
+            self.serve();
             if self.sessions.is_empty() {
                 match self.shared.last_command(&self.inbox) {
                     Some(command) => self.obey(command),
@@ -125,6 +131,24 @@ impl Worker {
                 }
             }
         }
+    }
+
+    /// Does what is due for every session.
+    fn serve(&mut self) {
+        let mut turn = std::mem::take(&mut self.turn);
+        turn.clear();
+        turn.extend(self.sessions.keys());
+        for id in &turn {
+            self.guard(*id, |running| running.advance(Instant::now()));
+        }
+        turn.retain(|id| {
+            let session = self.sessions.get(id);
+            session.is_some_and(|slot| slot.running.is_conferring())
+        });
+        let mut conference = std::mem::take(&mut self.conference);
+        conference.advance(self, &turn, Instant::now());
+        self.conference = conference;
+        self.turn = turn;
     }
 
     /// How long nothing is due; without end while the first session is on its way.
@@ -203,7 +227,7 @@ impl Worker {
     }
 
     /// Runs something on a session and ends the session if it panics.
-    fn guard<T>(&mut self, id: usize, run: impl FnOnce(&mut Running) -> T) -> Option<T> {
+    pub(super) fn guard<T>(&mut self, id: usize, run: impl FnOnce(&mut Running) -> T) -> Option<T> {
         let slot = self.sessions.get_mut(&id)?;
         match catch_unwind(AssertUnwindSafe(|| run(&mut slot.running))) {
             Ok(value) => Some(value),
@@ -247,6 +271,10 @@ fn answer(running: &mut Running, request: Request) {
             let _ = reply.send(running.session().dtmf(&digits));
         }
         Request::Mute(muted) => running.mute(muted),
+        Request::Confer(confer) => running.confer(confer),
+        Request::Record(tap, reply) => {
+            let _ = reply.send(running.exchange_tap(tap));
+        }
         Request::Source(source, reply) => {
             let _ = reply.send(running.exchange_source(source));
         }

@@ -262,6 +262,12 @@ impl Session {
         self.digits_out.enqueue(&Digit::parse_all(digits)?)
     }
 
+    /// The digit being sent at the moment, which a telephone lets its user hear.
+    #[must_use]
+    pub fn sounding_digit(&self) -> Option<Digit> {
+        self.digits_out.sounding()
+    }
+
     /// The next RTCP datagram to send, if one is due.
     pub fn poll_rtcp(&mut self, now: Instant) -> Option<Vec<u8>> {
         let rtp_time = self.rtp_time(now);

@@ -246,7 +246,7 @@ fn guests_make_calls_strangers_do_nothing_and_a_killed_service_comes_back() {
     let mut command = Command::new("setpriv");
     command
         .args(&machine.command(BOB)[..8])
-        .args(["python3", "-c", hold])
+        .args(["/usr/bin/python3", "-c", hold])
         .arg(machine.socket());
     let held = Process::adopt("held", command, machine.open.path()).unwrap();
     patience::until_true("forty connections", SOON, || held.said().contains("held")).unwrap();

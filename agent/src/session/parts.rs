@@ -441,6 +441,21 @@ mod tests {
     }
 
     #[test]
+    fn an_address_is_opened_for_its_user_and_for_nobody_else() {
+        let parts = SessionParts::default();
+        assert!(!parts.open_url(None, "https://crm.example/"));
+        let (_ann, mut for_ann) = parts.attach("ann".into()).unwrap();
+        let (_bob, mut for_bob) = parts.attach("bob".into()).unwrap();
+        assert!(parts.open_url(Some("ann"), "https://crm.example/"));
+        assert!(matches!(
+            for_ann.try_recv(),
+            Ok(Frame::Word(Word::OpenUrl { .. }))
+        ));
+        assert!(for_bob.try_recv().is_err());
+        assert!(!parts.open_url(Some("carol"), "https://crm.example/"));
+    }
+
+    #[test]
     fn parts_are_counted_and_those_that_leave_make_room() {
         let parts = SessionParts::default();
         let mut attached: Vec<_> = (0..MAX_PARTS)

@@ -318,7 +318,7 @@ fn one_agent_runs_and_everyone_else_gets_an_answer() {
 }
 
 #[test]
-fn a_link_from_a_page_only_asks() {
+fn attack_b_a_link_from_a_page_only_asks() {
     let office = Office::open();
     let mut events = Events::of(&office.a.state()).unwrap();
     let asked = office

@@ -9,5 +9,6 @@ part tshark tshark --version
 part chromium chromium --version
 part node node --version
 part python3 python3 --version
+part wine wine --version
 part rustc rustc --version
 part kernel uname -srm

@@ -3,7 +3,7 @@
 # real Kamailio, SIPp and baresip, the fleet simulator, the benchmark in its short form, the demo.
 #
 #   tests/run.sh                everything
-#   tests/run.sh NAME…          only these: units, fuzz, lab, e2e, fleet, bench, demo
+#   tests/run.sh NAME…          only these: units, fuzz, lab, e2e, fleet, bench, demo, windows
 set -uo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root" || exit 1
@@ -12,10 +12,12 @@ source deploy/demo/packages.sh
 target=${CARGO_TARGET_DIR:-$root/target}
 wanted=" ${*:-units fuzz lab e2e fleet bench demo} "
 for name in $wanted; do
-    case $name in units | fuzz | lab | e2e | fleet | bench | demo) ;;
-    *) echo "run.sh: ${name@Q} is none of: units fuzz lab e2e fleet bench demo" >&2; exit 2 ;; esac
+    case $name in units | fuzz | lab | e2e | fleet | bench | demo | windows) ;;
+    *) echo "run.sh: ${name@Q} is none of: units fuzz lab e2e fleet bench demo windows" >&2; exit 2 ;; esac
 done
-need_packages "${BUILD_PACKAGES[@]}" "${LAB_PACKAGES[@]}" || exit 1
+packages=("${BUILD_PACKAGES[@]}" "${LAB_PACKAGES[@]}")
+[[ $wanted == *" windows "* ]] && packages+=("${WINDOWS_PACKAGES[@]}")
+need_packages "${packages[@]}" || exit 1
 need_rust || exit 1
 export CARGO_TERM_COLOR=never CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-0} RUST_BACKTRACE=${RUST_BACKTRACE:-0}
 
@@ -86,7 +88,7 @@ fi
 # The release builds link for minutes on one core each, and fuzzing takes what is left: all side by side. Nothing here is
 # judged by time. Each has a folder of its own, since cargo lets one build at a time into a folder; and each package is built
 # by itself, since features asked for by one must not grow the other.
-wants_programs() { wants e2e || wants fleet || wants bench || wants demo; }
+wants_programs() { wants e2e || wants fleet || wants bench || wants demo || wants windows; }
 builds=()
 # built NAME COMMAND… : in the background, with its output and its time kept.
 built() {
@@ -110,6 +112,7 @@ if wants_programs; then
     mkdir -p "$target/release"
     built "release build: agent" cargo build --quiet --release -p carillon-agent
     built "release build: server" server_program
+    wants windows && built "build for Windows" deploy/windows/build.sh programs
 fi
 if wants fuzz; then
     suite "fuzz targets, 20 s each" one tests/fuzz.sh 20
@@ -140,7 +143,7 @@ if wants e2e; then
     end_to_end=()
     for file in tests/tests/*.rs tests/tests/*/main.rs; do
         name=${file#tests/tests/}; name=${name%/main.rs}; name=${name%.rs}
-        case $name in lab | house | docs | fleet) ;; *) end_to_end+=("$name") ;; esac
+        case $name in lab | house | docs | fleet | windows) ;; *) end_to_end+=("$name") ;; esac
     done
     # One test at a time: sound is judged here, and two calls would share the same two cores with a browser.
     harness_args=(--quiet --test-threads=1)
@@ -152,6 +155,9 @@ if wants fleet; then
 fi
 if wants bench; then
     suite "benchmark, short" one tests/bench/run.sh --short
+fi
+if wants windows; then
+    suite "windows" one tests/windows.sh
 fi
 if wants demo; then
     suite "demo" one deploy/demo.sh --once

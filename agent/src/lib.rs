@@ -15,6 +15,8 @@ pub mod command;
 pub mod control;
 pub mod desktop;
 pub mod event;
+#[cfg(any(windows, test))]
+pub mod log_file;
 pub mod preferred;
 pub mod provisioning;
 pub mod reload;
@@ -31,3 +33,5 @@ pub mod trace;
 pub mod transport;
 pub mod vault;
 pub mod view;
+#[cfg(windows)]
+pub mod windows;

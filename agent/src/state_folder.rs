@@ -1,7 +1,7 @@
 //! The agent's state folder: what must survive a restart, a `kill -9` and a power cut.
 //!
 //! Owns how files are written (a new file, fsync, rename, fsync of the folder) and who may read them (folder
-//! 0700, files 0600). It never knows what a file means, and never holds a secret in the clear: those are the
+//! 0700, files 0600; on Windows an access list for its user, the system and the administrators). It never knows what a file means, and never holds a secret in the clear: those are the
 //! business of [`crate::vault`].
 
 use std::fs::{self, File, OpenOptions};
@@ -54,6 +54,18 @@ pub enum StateError {
         /// Its mode.
         mode: u32,
     },
+    /// Someone else could put files of theirs in it, as Windows has it.
+    #[error(
+        "the state folder {} can be written by others ({who}); let an administrator take away their rights, or name \
+         another folder with --state",
+        path.display()
+    )]
+    WritableByOthers {
+        /// The folder.
+        path: PathBuf,
+        /// The security identifier of one of them.
+        who: String,
+    },
     /// A file larger than anything the agent writes there.
     #[error("{} has more than {limit} bytes, which this agent never wrote (move it away)", path.display())]
     TooLarge {
@@ -85,7 +97,7 @@ impl StateFolder {
         make_private(path)?;
         refuse_open(path)?;
         for folder in FOLDERS {
-            make_private(&path.join(folder))?;
+            make_inside(&path.join(folder))?;
         }
         Ok(Self::at(path))
     }
@@ -110,6 +122,11 @@ impl StateFolder {
     /// The place of a secret that a service manager hands over; `None` where none does.
     pub fn credential(&self, name: &str) -> Option<PathBuf> {
         self.credentials.as_ref().map(|folder| folder.join(name))
+    }
+
+    /// Whether it is the Windows service's, whose secrets belong in no user's keyring.
+    pub fn is_of_service(&self) -> bool {
+        service_path().as_ref() == Some(&self.path)
     }
 
     /// Where it is.
@@ -211,6 +228,20 @@ impl StateFolder {
             .map_or(Ok(None), |path| read_at(path, limit))
     }
 
+    /// Opens a file to write at its end, and says how long it is.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn append_to(&self, name: &str) -> Result<(File, u64), StateError> {
+        let path = self.place(name);
+        private()
+            .append(true)
+            .create(true)
+            .open(&path)
+            .and_then(|file| file.metadata().map(|facts| (file, facts.len())))
+            .map_err(|e| io_error("open", &path, e))
+    }
+
     /// Gives a file the name of another, which it replaces.
     ///
     /// # Errors
@@ -235,13 +266,21 @@ impl StateFolder {
     }
 }
 
-/// Where the state stands when nobody says: `$CARILLON_STATE`, the `$STATE_DIRECTORY` of a service manager,
-/// `/var/lib/carillon` for root, else below the user's `$XDG_STATE_HOME`. `None` when there is not even a home.
+/// Where the state stands when nobody says: `$CARILLON_STATE`, the `$STATE_DIRECTORY` of a service manager; for a service
+/// `/var/lib/carillon` (root) or `%ProgramData%\Carillon`; for a user below `$XDG_STATE_HOME` or `%LOCALAPPDATA%`. `None`
+/// when there is not even a home.
 pub fn default_path() -> Option<PathBuf> {
-    let variable = |name| std::env::var_os(name).filter(|v| !v.is_empty());
-    if let Some(path) = variable("CARILLON_STATE") {
-        return Some(path.into());
-    }
+    variable("CARILLON_STATE")
+        .map(PathBuf::from)
+        .or_else(system_path)
+}
+
+fn variable(name: &str) -> Option<std::ffi::OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+#[cfg(unix)]
+fn system_path() -> Option<PathBuf> {
     // A unit may ask for several; the first is the state.
     if let Some(path) = variable("STATE_DIRECTORY")
         && let Some(first) = std::env::split_paths(&path).next()
@@ -254,7 +293,6 @@ pub fn default_path() -> Option<PathBuf> {
     variable("XDG_STATE_HOME")
         .map(PathBuf::from)
         .or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".local/state")))
-        .or_else(|| variable("LOCALAPPDATA").map(PathBuf::from))
         .map(|base| base.join("carillon"))
 }
 
@@ -271,9 +309,18 @@ pub(crate) fn own_user() -> Option<u32> {
     fs::metadata("/proc/self").ok().map(|own| own.uid())
 }
 
-#[cfg(not(unix))]
-fn is_root() -> bool {
-    false
+#[cfg(windows)]
+fn system_path() -> Option<PathBuf> {
+    if crate::windows::access::runs_as_service() {
+        return service_path();
+    }
+    variable("LOCALAPPDATA").map(|base| PathBuf::from(base).join("Carillon"))
+}
+
+/// The state folder of the Windows service; elsewhere a service is told its own.
+pub fn service_path() -> Option<PathBuf> {
+    let base = variable("ProgramData").filter(|_| cfg!(windows))?;
+    Some(PathBuf::from(base).join("Carillon"))
 }
 
 fn read_at(path: PathBuf, limit: usize) -> Result<Option<Vec<u8>>, StateError> {
@@ -331,17 +378,39 @@ fn private() -> OpenOptions {
     options
 }
 
+#[cfg(unix)]
 fn make_private(path: &Path) -> Result<(), StateError> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt as _;
-        builder.mode(0o700);
-    }
-    builder
+    use std::os::unix::fs::DirBuilderExt as _;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
         .create(path)
         .map_err(|e| io_error("create", path, e))
+}
+
+#[cfg(windows)]
+fn make_private(path: &Path) -> Result<(), StateError> {
+    use crate::windows::access::{For, make};
+    let whom = if service_path().as_deref() == Some(path) {
+        For::Service
+    } else {
+        For::User
+    };
+    path.parent()
+        .map_or(Ok(()), fs::create_dir_all)
+        .and_then(|()| make(path, whom))
+        .map_err(|e| io_error("create", path, e))
+}
+
+#[cfg(unix)]
+fn make_inside(path: &Path) -> Result<(), StateError> {
+    make_private(path)
+}
+
+/// The state folder hands its access list down.
+#[cfg(windows)]
+fn make_inside(path: &Path) -> Result<(), StateError> {
+    fs::create_dir_all(path).map_err(|e| io_error("create", path, e))
 }
 
 #[cfg(unix)]
@@ -361,9 +430,16 @@ fn refuse_open(path: &Path) -> Result<(), StateError> {
     Ok(())
 }
 
-#[cfg(not(unix))]
-fn refuse_open(_: &Path) -> Result<(), StateError> {
-    Ok(())
+#[cfg(windows)]
+fn refuse_open(path: &Path) -> Result<(), StateError> {
+    match crate::windows::access::other_writer(path) {
+        Ok(None) => Ok(()),
+        Ok(Some(who)) => Err(StateError::WritableByOthers {
+            path: path.to_owned(),
+            who,
+        }),
+        Err(e) => Err(io_error("read the rights of", path, e)),
+    }
 }
 
 /// Makes a rename in the file's folder last.
@@ -373,7 +449,8 @@ fn sync_folder(file: &Path) -> io::Result<()> {
         .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
-#[cfg(not(unix))]
+/// NTFS keeps its own journal of names, and gives nobody a folder to sync.
+#[cfg(windows)]
 fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
 }

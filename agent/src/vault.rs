@@ -136,11 +136,11 @@ impl VaultKind {
 }
 
 impl Vault {
-    /// The vault for new secrets: the kind asked for, else the keyring if a session bus answers, else sealed files.
-    /// Blocks for at most two seconds.
+    /// The vault for new secrets: the kind asked for, else the user's keyring if one answers, else sealed files. A
+    /// service's are sealed files, which go when it goes. Blocks for at most two seconds.
     pub fn choose(folder: &StateFolder, asked: Option<VaultKind>) -> Self {
         let kind = asked.unwrap_or_else(|| {
-            if keyring::answers() {
+            if !folder.is_of_service() && keyring::answers() {
                 VaultKind::Keyring
             } else {
                 VaultKind::File

@@ -54,6 +54,8 @@ DEMO_PACKAGES=(kamailio kamailio-sqlite-modules sqlite3 jq procps)
 LAB_PACKAGES=("${DEMO_PACKAGES[@]}" kamailio-presence-modules chromium chromium-driver sip-tester baresip-core tshark pulseaudio pulseaudio-utils git kamailio-tls-modules kamailio-websocket-modules dnsmasq-base nftables iproute2 sipvicious nodejs python3 xdg-utils)
 # What the Debian packages are built, checked and tried with.
 DEBIAN_PACKAGES=(debhelper lintian mmdebstrap systemd-container)
+# What the Windows programs are built with on Debian, and tried under.
+WINDOWS_PACKAGES=(rustc-web cargo-web rust-web-src gcc-mingw-w64-x86-64-posix g++-mingw-w64-x86-64-posix cmake nasm wine wine64 wixl msitools osslsigncode openssl)
 
 need_rust() {
     # rustup puts cargo here; a fresh login shell would know it.

@@ -34,5 +34,6 @@ pub mod sipp;
 pub mod sources;
 pub mod table;
 pub mod tone;
+pub mod wine;
 
 pub use fault::{Fault, Outcome};

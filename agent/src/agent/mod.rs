@@ -37,6 +37,8 @@ use carillon_schemas::{AccountId, Timestamp};
 pub use child::Child;
 pub use departure::Farewell;
 pub use service::Service;
+#[cfg(windows)]
+pub use system::run_until;
 pub use system::{SystemError, run};
 
 use crate::account::{Account, Switches};

@@ -17,7 +17,8 @@ use crate::supervision::install_panic_hook;
 const WAITING_STACK: usize = 256 * 1024;
 /// How long such a thread is kept for the next question.
 const WAITING_KEPT: Duration = Duration::from_secs(1);
-/// Runs an agent until it is told to shut down, by command or by SIGTERM, SIGINT (Ctrl-C).
+/// Runs an agent until it is told to shut down, by command or as the system tells programs to end: by SIGTERM, SIGINT
+/// (Ctrl-C), a closed console.
 ///
 /// `make` is called inside the runtime.
 ///
@@ -25,6 +26,25 @@ const WAITING_KEPT: Duration = Duration::from_secs(1);
 /// What the system refused, or how the root actor itself ended unexpectedly: then a service manager should
 /// start the program again.
 pub fn run(make: impl FnOnce() -> Agent) -> Result<(), SystemError> {
+    within_runtime(async {
+        let signals = Signals::listen().map_err(SystemError::Signals)?;
+        live(make, signals.next()).await
+    })
+}
+
+/// The same, until `end` instead of a signal: a service has none.
+///
+/// # Errors
+/// As [`run`].
+#[cfg(windows)]
+pub fn run_until(
+    end: impl Future<Output = ()> + 'static,
+    make: impl FnOnce() -> Agent,
+) -> Result<(), SystemError> {
+    within_runtime(live(make, end))
+}
+
+fn within_runtime(work: impl Future<Output = Result<(), SystemError>>) -> Result<(), SystemError> {
     install_panic_hook();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -36,15 +56,17 @@ pub fn run(make: impl FnOnce() -> Agent) -> Result<(), SystemError> {
     // Never dropped: a runtime that ends waits for its threads, and the resolver may hold one for half a
     // minute. The end of the process waits for nobody.
     let runtime: &'static tokio::runtime::Runtime = Box::leak(Box::new(runtime));
-    actix_rt::System::with_tokio_rt(|| runtime).block_on(live(make))
+    actix_rt::System::with_tokio_rt(|| runtime).block_on(work)
 }
 
-async fn live(make: impl FnOnce() -> Agent) -> Result<(), SystemError> {
+async fn live(
+    make: impl FnOnce() -> Agent,
+    end: impl Future<Output = ()> + 'static,
+) -> Result<(), SystemError> {
     let context = Context::new().into_future(make());
     let agent = context.address();
-    let signals = Signals::listen().map_err(SystemError::Signals)?;
     actix_rt::spawn(async move {
-        signals.next().await;
+        end.await;
         agent.do_send(Shutdown);
     });
     match AssertUnwindSafe(context).catch_unwind().await {
@@ -92,18 +114,37 @@ impl Signals {
     }
 }
 
-#[cfg(not(unix))]
-struct Signals;
+/// What Windows tells a program with a console: Ctrl-C, Ctrl-Break, the console's close, log-off, shutdown. After
+/// the last three it ends the program within seconds, whether it is done or not.
+#[cfg(windows)]
+struct Signals {
+    interrupt: tokio::signal::windows::CtrlC,
+    stop: tokio::signal::windows::CtrlBreak,
+    close: tokio::signal::windows::CtrlClose,
+    logoff: tokio::signal::windows::CtrlLogoff,
+    shutdown: tokio::signal::windows::CtrlShutdown,
+}
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 impl Signals {
     fn listen() -> io::Result<Self> {
-        Ok(Self)
+        use tokio::signal::windows;
+        Ok(Self {
+            interrupt: windows::ctrl_c()?,
+            stop: windows::ctrl_break()?,
+            close: windows::ctrl_close()?,
+            logoff: windows::ctrl_logoff()?,
+            shutdown: windows::ctrl_shutdown()?,
+        })
     }
 
-    async fn next(self) {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
+    async fn next(mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.stop.recv() => {}
+            _ = self.close.recv() => {}
+            _ = self.logoff.recv() => {}
+            _ = self.shutdown.recv() => {}
         }
     }
 }

@@ -38,9 +38,8 @@ pub(super) enum Verb {
         if_needed: bool,
     },
     /// Lend the machine's service the sound of this session, until it ends. Needs no rights of its own.
-    #[cfg(unix)]
     Session {
-        /// The service's socket [default: $CARILLON_SOCKET, else /run/carillon/control.sock].
+        /// The service's socket [default: $CARILLON_SOCKET, else /run/carillon/control.sock, or the pipe Carillon].
         #[arg(long, value_name = "PATH")]
         socket: Option<PathBuf>,
         /// The microphone, whatever the configuration names: a name, 'default', tone:440, wav:FILE or null.
@@ -52,6 +51,12 @@ pub(super) enum Verb {
     },
     /// End the running agent: it hangs up, unregisters and leaves.
     Stop,
+    /// The agent as a Windows service: it runs before anyone logs on.
+    #[cfg(windows)]
+    Service {
+        #[command(subcommand)]
+        verb: ServiceVerb,
+    },
     /// Enrol this desk with a server, by the ticket the admin gave.
     Enrol {
         /// The ticket; '-' reads it from standard input, where no process list shows it.
@@ -291,6 +296,38 @@ pub(super) struct HangupKind {
     /// Those that ring elsewhere.
     #[arg(long, conflicts_with = "call")]
     pub(super) calling: bool,
+}
+
+#[cfg(windows)]
+#[derive(Subcommand, Debug)]
+pub(super) enum ServiceVerb {
+    /// Be the service; the service manager alone can start this.
+    Run,
+    /// Register the service with the service manager.
+    Install,
+    /// Stop the service and take its registration away.
+    Uninstall,
+    /// Prove that this version can take over here, as installers do before they touch anything.
+    Check {
+        /// The agent.yaml that is to be put in place.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// The version before is about to be taken away, and must not take the state with it.
+        #[arg(long)]
+        upgrade: bool,
+    },
+    /// Make the service's state folder, as installers do.
+    Prepare {
+        /// An agent.yaml to put into it.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Take the service's state folder away, as installers do.
+    Forget {
+        /// Keep what makes the desk who it is.
+        #[arg(long)]
+        keep_identity: bool,
+    },
 }
 
 #[derive(Subcommand, Debug)]

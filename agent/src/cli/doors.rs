@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use super::exit::{Exit, Failure};
 use crate::agent::Service;
-use crate::control::{AgentPort, Control, SOCKET, Setup, Visitors};
+#[cfg(unix)]
+use crate::control::SOCKET;
+use crate::control::{AgentPort, Control, Setup, Visitors};
 use crate::desktop::Books;
 use crate::provisioning::LinkBoard;
 use crate::session::SessionParts;
@@ -23,14 +25,9 @@ pub(super) fn of(
     let listen = control
         .listen()
         .map_err(|e| Failure::new(Exit::Configuration, "configuration-invalid", e.to_string()))?;
-    // A machine's service is found where every user may look.
-    let usual = match std::env::var_os("RUNTIME_DIRECTORY") {
-        Some(folder) if service && !folder.is_empty() => PathBuf::from(folder).join(SOCKET),
-        _ => folder.place(SOCKET),
-    };
-    let socket = control.socket(usual);
+    let socket = control.socket(usual(folder, service));
     let visitors = Visitors {
-        group: control.group.clone(),
+        group: control.group.clone().or_else(usual_group),
         users: control.users.clone(),
     };
     let (folder, sessions) = (folder.clone(), sessions.clone());
@@ -45,4 +42,31 @@ pub(super) fn of(
             sessions: sessions.clone(),
         })
     }))
+}
+
+/// A machine's service is found where every user may look.
+#[cfg(unix)]
+fn usual(folder: &StateFolder, service: bool) -> PathBuf {
+    match std::env::var_os("RUNTIME_DIRECTORY") {
+        Some(folder) if service && !folder.is_empty() => PathBuf::from(folder).join(SOCKET),
+        _ => folder.place(SOCKET),
+    }
+}
+
+/// Pipes have a space of their own; the service's state folder has the machine's.
+#[cfg(windows)]
+fn usual(folder: &StateFolder, _: bool) -> PathBuf {
+    crate::windows::pipe::name_of(folder.path()).into()
+}
+
+/// On Unix nobody, until an administrator says so.
+#[cfg(unix)]
+fn usual_group() -> Option<String> {
+    None
+}
+
+/// On Windows the pipe lets in no others anyway.
+#[cfg(windows)]
+fn usual_group() -> Option<String> {
+    Some(crate::windows::pipe::LOGGED_ON.to_owned())
 }

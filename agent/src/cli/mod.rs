@@ -18,7 +18,8 @@ mod links;
 mod open;
 mod print;
 mod run;
-#[cfg(unix)]
+#[cfg(windows)]
+mod service;
 mod session;
 mod show;
 mod sound;
@@ -40,12 +41,14 @@ use exit::{Exit, Failure};
 use switches::{Translated, translate};
 
 use crate::control::TransferBody;
-#[cfg(unix)]
 use crate::session::part::Devices;
 use crate::state_folder::default_path;
 
 /// Reads the command line, does what it says, and tells how it went.
 pub fn main() -> ExitCode {
+    // Started by a click or at log-on, it shall leave no window standing.
+    #[cfg(windows)]
+    crate::windows::console::leave_own();
     let program: Vec<OsString> = std::env::args_os().take(1).collect();
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
     let lines = match lines_of(&words) {
@@ -125,8 +128,9 @@ fn carry_out(arguments: Arguments) -> Result<(), Failure> {
             config,
             service,
             if_needed,
-        } => run::run(&state()?, config, service, if_needed),
-        #[cfg(unix)]
+        } => run::run(&state()?, config, run::How { service, if_needed }),
+        #[cfg(windows)]
+        Verb::Service { verb } => service::carry_out(arguments.state.clone(), verb),
         Verb::Session {
             socket,
             input,

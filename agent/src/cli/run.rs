@@ -6,6 +6,7 @@ use std::time::Duration;
 use carillon_media::CodePages;
 use carillon_schemas::identifier::hex;
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::prelude::*;
 
 use super::doors;
@@ -15,6 +16,8 @@ use crate::desktop::Books;
 use crate::desktop::contacts::{self, ContactsService};
 use crate::desktop::history::{self, History};
 use crate::desktop::hooks::{self, Hooks};
+#[cfg(windows)]
+use crate::log_file::LogFile;
 use crate::preferred::Preferred;
 use crate::provisioning::http::Patience;
 use crate::provisioning::identity::Identity;
@@ -31,15 +34,53 @@ const PREDECESSOR: Duration = Duration::from_secs(1);
 /// The name of an installation that never enrolled.
 const INSTANCE: &str = "instance";
 
-pub(super) fn run(
-    state: &Path,
-    config: Option<PathBuf>,
-    service: bool,
-    if_needed: bool,
-) -> Result<(), Failure> {
+pub(super) fn run(state: &Path, config: Option<PathBuf>, how: How) -> Result<(), Failure> {
     // First of all: it must see one thread.
     let pages = CodePages::of_this_process();
     start_log()?;
+    drive(state, config, pages, how, |make| agent::run(make))
+}
+
+/// The same as a Windows service: it ends when the service manager says so, and writes its log into the state folder.
+#[cfg(windows)]
+pub(super) fn serve(state: &Path, stop: crate::windows::service::Stop) -> Result<(), Failure> {
+    let log = StateFolder::open(state)
+        .and_then(|folder| LogFile::open(&folder))
+        .map_err(state_failure)?;
+    start_log_to(log)?;
+    let drive_until = |make| agent::run_until(stop.asked(), make);
+    let ran = drive(
+        state,
+        None,
+        CodePages::default(),
+        How {
+            service: true,
+            if_needed: false,
+        },
+        drive_until,
+    );
+    ran.inspect_err(|failure| tracing::error!("{}", failure.text))
+}
+
+/// How an agent is meant to run.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct How {
+    /// As the machine's service: sound is left to sessions.
+    pub(super) service: bool,
+    /// Content when an agent runs already.
+    pub(super) if_needed: bool,
+}
+
+type Make = Box<dyn FnOnce() -> Agent>;
+
+fn drive(
+    state: &Path,
+    config: Option<PathBuf>,
+    pages: CodePages,
+    how: How,
+    run: impl FnOnce(Make) -> Result<(), agent::SystemError>,
+) -> Result<(), Failure> {
+    let How { service, if_needed } = how;
     let folder = StateFolder::open(state)
         .map_err(state_failure)?
         .with_credentials(handed_over());
@@ -95,14 +136,14 @@ pub(super) fn run(
     .chain(manager_service())
     .collect();
     let preferred = Preferred::load(&folder);
-    let made = || {
+    let made = move || {
         Agent::new(instance, services)
             .with_session(session)
             .preferring(preferred)
             .with_books(books)
             .at_home_in(folder.path())
     };
-    let ran = agent::run(made);
+    let ran = run(Box::new(made));
     ran.map_err(|e| Failure::new(Exit::Unexpected, "unexpected", e.to_string()))
 }
 
@@ -219,6 +260,13 @@ fn instance(folder: &StateFolder) -> Result<String, Failure> {
 
 /// To stderr: warnings, and what `CARILLON_LOG` asks for.
 pub(super) fn start_log() -> Result<(), Failure> {
+    start_log_to(std::io::stderr)
+}
+
+fn start_log_to<W>(to: W) -> Result<(), Failure>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
     let wanted = std::env::var("CARILLON_LOG").unwrap_or_default();
     let wanted = if wanted.is_empty() { "warn" } else { &wanted };
     let filter: Targets = wanted.parse().map_err(|e| {
@@ -226,7 +274,7 @@ pub(super) fn start_log() -> Result<(), Failure> {
         Failure::new(Exit::Usage, "usage", text)
     })?;
     let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
+        .with_writer(to)
         .with_ansi(false);
     // A second subscriber cannot be: this is the program's only start.
     let _ = tracing_subscriber::registry()
@@ -236,7 +284,13 @@ pub(super) fn start_log() -> Result<(), Failure> {
     Ok(())
 }
 
-fn state_failure(error: StateError) -> Failure {
+/// What an installer is told of a state that cannot be read.
+#[cfg(windows)]
+pub(super) fn unusable(error: &dyn std::error::Error) -> Failure {
+    Failure::new(Exit::Unexpected, "state-unusable", error.to_string())
+}
+
+pub(super) fn state_failure(error: StateError) -> Failure {
     match error {
         StateError::InUse { .. } => {
             Failure::new(Exit::AlreadyRunning, "already-running", error.to_string())

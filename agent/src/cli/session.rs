@@ -17,18 +17,34 @@ pub(super) fn session(socket: Option<PathBuf>, devices: Devices) -> Result<(), F
         .build()
         .map_err(unexpected)?;
     let ended = runtime.block_on(async {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut log_off = signal(SignalKind::terminate()).map_err(unexpected)?;
-        let mut hang_up = signal(SignalKind::hangup()).map_err(unexpected)?;
         tokio::select! {
             refused = run(&socket, devices) => refused
                 .map_err(|refused| Failure::new(Exit::Refused, "not-attached", refused.0)),
-            _ = log_off.recv() => Ok(()),
-            _ = hang_up.recv() => Ok(()),
+            ended = log_off() => ended.map_err(unexpected),
             _ = tokio::signal::ctrl_c() => Ok(()),
         }
     });
     // What still waits for a sound system must not keep the session from ending.
     runtime.shutdown_background();
     ended
+}
+
+/// The session ends, as Unix tells programs.
+#[cfg(unix)]
+async fn log_off() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = hang_up.recv() => {}
+    }
+    Ok(())
+}
+
+/// The session ends, as Windows tells programs that have a console; it ends the others by itself.
+#[cfg(windows)]
+async fn log_off() -> std::io::Result<()> {
+    tokio::signal::windows::ctrl_logoff()?.recv().await;
+    Ok(())
 }

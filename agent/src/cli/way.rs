@@ -6,7 +6,6 @@
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-#[cfg(unix)]
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,6 +13,8 @@ use crate::control::ControlAddress;
 #[cfg(unix)]
 use crate::control::SOCKET;
 use crate::state_folder::StateFolder;
+#[cfg(windows)]
+use crate::windows::pipe::{self, OF_THE_MACHINE};
 
 /// How long the agent may take to accept.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -26,6 +27,9 @@ pub(super) enum Way {
     /// Its socket.
     #[cfg(unix)]
     Socket(PathBuf),
+    /// Its named pipe.
+    #[cfg(windows)]
+    Pipe(String),
     /// Loopback.
     Token(ControlAddress),
 }
@@ -35,6 +39,9 @@ pub(super) enum Connection {
     /// On its socket.
     #[cfg(unix)]
     Socket(std::os::unix::net::UnixStream),
+    /// On its named pipe.
+    #[cfg(windows)]
+    Pipe(std::fs::File),
     /// On loopback.
     Tcp(TcpStream),
 }
@@ -59,8 +66,8 @@ impl Way {
         let machine = is_unasked(state).then(|| PathBuf::from(OF_THE_MACHINE));
         #[cfg(unix)]
         let machine = machine.filter(|path| path.exists()).map(Self::Socket);
-        #[cfg(not(unix))]
-        let machine = None;
+        #[cfg(windows)]
+        let machine = is_unasked(state).then(|| Self::Pipe(OF_THE_MACHINE.to_owned()));
         match loaded {
             Ok(address) => ways.extend(address.map(Self::Token)),
             // Another user's folder; theirs may be the machine's service.
@@ -81,6 +88,8 @@ impl Way {
             Self::Socket(path) => {
                 std::os::unix::net::UnixStream::connect(path).map(Connection::Socket)
             }
+            #[cfg(windows)]
+            Self::Pipe(name) => pipe::connect(name).map(Connection::Pipe),
             Self::Token(address) => {
                 let stream = TcpStream::connect_timeout(&address.address, CONNECT)?;
                 stream.set_nodelay(true)?;
@@ -94,6 +103,8 @@ impl Way {
         match self {
             #[cfg(unix)]
             Self::Socket(path) => path.display().to_string(),
+            #[cfg(windows)]
+            Self::Pipe(name) => name.clone(),
             Self::Token(address) => address.address.to_string(),
         }
     }
@@ -103,6 +114,8 @@ impl Way {
         match self {
             #[cfg(unix)]
             Self::Socket(_) => "Host: localhost\r\n".to_owned(),
+            #[cfg(windows)]
+            Self::Pipe(_) => "Host: localhost\r\n".to_owned(),
             Self::Token(address) => format!(
                 "Host: {}\r\nAuthorization: Bearer {}\r\n",
                 address.address,
@@ -119,7 +132,13 @@ pub(super) fn of_the_machine() -> PathBuf {
     named.map_or_else(|| OF_THE_MACHINE.into(), PathBuf::from)
 }
 
-#[cfg(unix)]
+/// The pipe of the machine's service.
+#[cfg(windows)]
+pub(super) fn of_the_machine() -> PathBuf {
+    let named = std::env::var_os("CARILLON_SOCKET").filter(|path| !path.is_empty());
+    named.map_or_else(|| OF_THE_MACHINE.into(), PathBuf::from)
+}
+
 fn is_unasked(state: &Path) -> bool {
     std::env::var_os("CARILLON_STATE").is_none()
         && crate::state_folder::default_path().as_deref() == Some(state)
@@ -134,6 +153,9 @@ impl Connection {
         match self {
             #[cfg(unix)]
             Self::Socket(stream) => stream.set_read_timeout(patience),
+            // A pipe knows no time; its end is told, and the agent's own limits hold.
+            #[cfg(windows)]
+            Self::Pipe(_) => Ok(()),
             Self::Tcp(stream) => stream.set_read_timeout(patience),
         }
     }
@@ -144,6 +166,12 @@ impl Read for Connection {
         match self {
             #[cfg(unix)]
             Self::Socket(stream) => stream.read(buffer),
+            #[cfg(windows)]
+            Self::Pipe(pipe) => match pipe.read(buffer) {
+                // The agent has closed its end.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
+                other => other,
+            },
             Self::Tcp(stream) => stream.read(buffer),
         }
     }
@@ -154,6 +182,8 @@ impl Write for Connection {
         match self {
             #[cfg(unix)]
             Self::Socket(stream) => stream.write(buffer),
+            #[cfg(windows)]
+            Self::Pipe(pipe) => pipe.write(buffer),
             Self::Tcp(stream) => stream.write(buffer),
         }
     }

@@ -1,6 +1,6 @@
 //! An entrance of the local API: where connections come in, and what the system says of who is at the other end.
 //!
-//! Owns the shape that every kind has; loopback is here, the Unix socket in `socket`. Lets nobody in by itself.
+//! Owns the shape that every kind has; loopback is here, the Unix socket in `socket`, the named pipe in `pipe`. Lets nobody in by itself.
 
 use std::io;
 
@@ -32,6 +32,9 @@ pub(super) enum Peer {
         /// Their group at that moment.
         gid: u32,
     },
+    /// A user of this machine, by their token.
+    #[cfg(windows)]
+    Account(crate::windows::pipe::Visitor),
 }
 
 impl Entrance for TcpListener {

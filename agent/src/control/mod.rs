@@ -1,4 +1,4 @@
-//! The local API: HTTP and JSON on loopback and on a Unix socket, for the command line, panels and integrations.
+//! The local API: HTTP and JSON on loopback and on a Unix socket or named pipe, for the command line, panels and integrations.
 //!
 //! Owns `control.json` (where it listens, and the token that opens it, mode 0600), the socket, whose callers the
 //! system names, the guard against other users of the machine and against web pages (threats B), and the limits of
@@ -16,6 +16,8 @@ mod history;
 mod levels;
 mod links;
 mod openapi;
+#[cfg(windows)]
+mod pipe;
 mod port;
 mod query;
 mod server;

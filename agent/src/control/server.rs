@@ -27,6 +27,8 @@ use super::entrance::{Entrance, Peer};
 use super::events::happening;
 use super::guard::admit;
 use super::levels::levels;
+#[cfg(windows)]
+use super::pipe::LocalPipe;
 use super::port::AgentPort;
 use super::session::attach;
 #[cfg(unix)]
@@ -65,7 +67,7 @@ pub struct Setup {
     pub folder: StateFolder,
     /// Where to listen on loopback, if at all.
     pub listen: Option<SocketAddr>,
-    /// Where to listen on a Unix socket, if at all.
+    /// Where to listen on a Unix socket or a named pipe, if at all.
     pub socket: Option<PathBuf>,
     /// Who may come in there besides the owner.
     pub visitors: Visitors,
@@ -186,9 +188,21 @@ async fn on_socket(setup: &Setup, door: Door) {
     take_in(socket, door).await;
 }
 
-/// There is none on this system: loopback and the token are the way in.
-#[cfg(not(unix))]
-async fn on_socket(_: &Setup, _: Door) {}
+#[cfg(windows)]
+async fn on_socket(setup: &Setup, door: Door) {
+    let Some(name) = &setup.socket else { return };
+    let name = name.to_string_lossy();
+    let pipe = loop {
+        match LocalPipe::bind(&name, setup.visitors.group.clone()) {
+            Ok(pipe) => break pipe,
+            Err(error) => {
+                tracing::error!("the local API has no pipe {name}: {error}");
+                tokio::time::sleep(RETRY).await;
+            }
+        }
+    };
+    take_in(pipe, door).await;
+}
 
 async fn take_in<E: Entrance>(mut entrance: E, door: Door) {
     loop {

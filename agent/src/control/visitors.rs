@@ -52,6 +52,16 @@ impl Visitors {
                     Caller::Stranger(name)
                 }
             }
+            #[cfg(windows)]
+            Peer::Account(visitor) => {
+                let is_named = |user: &String| user.eq_ignore_ascii_case(&visitor.name);
+                let name = visitor.name.clone();
+                if visitor.member || self.users.iter().any(is_named) {
+                    Caller::Guest(name)
+                } else {
+                    Caller::Stranger(name)
+                }
+            }
         }
     }
 
@@ -64,6 +74,8 @@ impl Visitors {
                 let own = crate::state_folder::own_user() == Some(*uid);
                 (own || *uid == 0).then_some(Caller::Owner)
             }
+            #[cfg(windows)]
+            Peer::Account(visitor) => visitor.owner.then_some(Caller::Owner),
         }
     }
 }
@@ -103,6 +115,8 @@ pub(super) fn user_of(peer: &Peer) -> Option<String> {
         Peer::Unknown => None,
         #[cfg(unix)]
         Peer::User { uid, .. } => Some(users::name(*uid)),
+        #[cfg(windows)]
+        Peer::Account(visitor) => Some(visitor.name.clone()),
     }
 }
 

@@ -23,6 +23,12 @@ fn name() -> String {
     bounded(&told).unwrap_or_else(|| "unknown".into())
 }
 
+#[cfg(windows)]
+fn os() -> String {
+    crate::windows::version::name()
+}
+
+#[cfg(not(windows))]
 fn os() -> String {
     std::fs::read_to_string("/etc/os-release")
         .ok()

@@ -5,11 +5,9 @@
 //! in [`frame`]; how a part is let in is `control`'s business.
 
 pub mod frame;
-#[cfg(unix)]
 pub mod part;
 mod parts;
 mod place;
-#[cfg(unix)]
 mod sound;
 
 pub use parts::{Attached, MAX_PARTS, SessionParts, Troubles};

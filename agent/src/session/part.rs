@@ -11,8 +11,7 @@ use std::time::Duration;
 
 use carillon_schemas::Problem;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::UnixStream;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{ReadHalf, WriteHalf};
 use tokio::sync::mpsc;
 
 use super::frame::{Frame, PROTOCOL, Word};
@@ -73,11 +72,26 @@ pub async fn run(socket: &Path, devices: Devices) -> Result<(), Refused> {
     }
 }
 
-type Halves = (BufReader<OwnedReadHalf>, OwnedWriteHalf);
+#[cfg(windows)]
+type Stream = tokio::net::windows::named_pipe::NamedPipeClient;
+#[cfg(unix)]
+type Stream = tokio::net::UnixStream;
+
+type Halves = (BufReader<ReadHalf<Stream>>, WriteHalf<Stream>);
+
+#[cfg(unix)]
+async fn connect(socket: &Path) -> io::Result<Stream> {
+    Stream::connect(socket).await
+}
+
+#[cfg(windows)]
+async fn connect(pipe: &Path) -> io::Result<Stream> {
+    crate::windows::pipe::connect_within_runtime(&pipe.to_string_lossy())
+}
 
 /// Asks the service to change from HTTP to frames.
 async fn attach(socket: &Path) -> io::Result<Result<Halves, Box<Problem>>> {
-    let (reads, mut writes) = UnixStream::connect(socket).await?.into_split();
+    let (reads, mut writes) = tokio::io::split(connect(socket).await?);
     let request = format!(
         "GET /v1/session HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: {PROTOCOL}\r\n\r\n"
     );
@@ -114,8 +128,8 @@ async fn attach(socket: &Path) -> io::Result<Result<Halves, Box<Problem>>> {
 
 /// Does what the service says until the connection ends.
 async fn serve(
-    mut reads: BufReader<OwnedReadHalf>,
-    mut writes: OwnedWriteHalf,
+    mut reads: BufReader<ReadHalf<Stream>>,
+    mut writes: WriteHalf<Stream>,
     devices: Devices,
 ) -> io::Result<()> {
     let (tell, mut told) = mpsc::channel::<Frame>(BACKLOG);
@@ -147,6 +161,13 @@ async fn serve(
     }
 }
 
+/// What knows which program opens an address.
+#[cfg(unix)]
+const OPENER: [&str; 1] = ["xdg-open"];
+/// Calls ShellExecute with the address.
+#[cfg(windows)]
+const OPENER: [&str; 2] = ["rundll32.exe", "url.dll,FileProtocolHandler"];
+
 /// Shows a page in the user's browser. A service is believed for this much only: nothing but the web is opened.
 fn browse(url: &str) {
     let of_the_web = ["https://", "http://"].iter().any(|scheme| {
@@ -157,7 +178,8 @@ fn browse(url: &str) {
         tracing::warn!("the service asks for an address that is none of the web; it is not opened");
         return;
     }
-    let opened = Command::new("xdg-open")
+    let opened = Command::new(OPENER[0])
+        .args(&OPENER[1..])
         .arg(url)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -166,6 +188,6 @@ fn browse(url: &str) {
     match opened {
         // Waited for, so that nothing of it stays behind.
         Ok(mut child) => drop(tokio::task::spawn_blocking(move || child.wait())),
-        Err(error) => tracing::warn!("xdg-open cannot be started: {error} (install xdg-utils)"),
+        Err(error) => tracing::warn!("{} cannot be started: {error} (install it)", OPENER[0]),
     }
 }

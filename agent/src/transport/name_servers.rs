@@ -1,4 +1,5 @@
-//! What the system says of names: `resolv.conf` and the hosts file, read when a question is asked, so that they are never old.
+//! What the system says of names: `resolv.conf` (on Windows the adapters) and the hosts file, read when a question is
+//! asked, so that they are never old.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -20,18 +21,35 @@ pub(super) struct NameServers {
 }
 
 impl NameServers {
+    #[cfg(unix)]
     pub(super) fn of_system() -> Self {
-        let folder = if cfg!(windows) {
-            Path::new("C:\\Windows\\System32\\drivers\\etc")
-        } else {
-            Path::new("/etc")
-        };
+        let folder = Path::new("/etc");
         Self::read(
             &text(&folder.join("resolv.conf")),
             text(&folder.join("hosts")),
         )
     }
 
+    /// Without a server nobody is asked here: what Windows knows by other ways, its own resolver says.
+    #[cfg(windows)]
+    pub(super) fn of_system() -> Self {
+        let told = crate::windows::name_servers::told();
+        let windows = std::env::var_os("SystemRoot").unwrap_or_else(|| "C:\\Windows".into());
+        let hosts = Path::new(&windows).join("System32\\drivers\\etc\\hosts");
+        Self {
+            addresses: told
+                .servers
+                .into_iter()
+                .take(MAX_SERVERS)
+                .map(|ip| SocketAddr::new(ip, 53))
+                .collect(),
+            search: told.search.into_iter().take(MAX_SEARCH).collect(),
+            dots: 1,
+            hosts: text(&hosts),
+        }
+    }
+
+    #[cfg(any(unix, test))]
     fn read(configuration: &str, hosts: String) -> Self {
         let mut found = Self {
             dots: 1,

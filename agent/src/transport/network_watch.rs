@@ -3,7 +3,8 @@
 //! Addresses and routes are told by the kernel over netlink (rtnetlink(7)). Of sleep tells a timer that is never due but is
 //! cancelled when the clock is set (timerfd_create(2), `TFD_TIMER_CANCEL_ON_SET`), as the kernel does on resume; whether it was a
 //! resume and no hand at the clock, the time shows that `CLOCK_BOOTTIME` gained on `CLOCK_MONOTONIC`, which stands still in sleep.
-//! On other systems nothing is noticed here; accounts then register anew when their flows fail or their time is over.
+//! Windows calls by itself (`windows::network`). On other systems nothing is noticed here; accounts then register anew
+//! when their flows fail or their time is over.
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,8 +18,11 @@ pub enum Change {
 #[cfg(target_os = "linux")]
 pub use linux::changes;
 
+#[cfg(windows)]
+pub use crate::windows::network::changes;
+
 /// What happens to the network; nothing is known of it on this system.
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", windows)))]
 pub fn changes() -> impl futures_util::Stream<Item = Change> {
     futures_util::stream::pending()
 }

@@ -183,6 +183,10 @@ async fn read(socket: &UdpSocket, mut failed: u32) -> Result<Datagram, FlowError
         match result {
             Ok(datagram) => return Ok(datagram),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            // Windows reports here that an earlier datagram found nobody, which is no failure of ours.
+            Err(error) if cfg!(windows) && error.kind() == io::ErrorKind::ConnectionReset => {
+                tracing::debug!("a datagram found nobody");
+            }
             // Some systems report here that an earlier datagram found nobody.
             Err(error) if failed < MAX_FAILED_READS => {
                 failed += 1;

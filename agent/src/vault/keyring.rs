@@ -1,4 +1,4 @@
-//! The secret service of the user's session, asked with a time limit.
+//! The keyring of the user: the session's secret service, on Windows the Credential Manager; asked with a time limit.
 //!
 //! Owns the thread that asks: the service's client blocks, may show a dialogue, and must not run inside the
 //! agent's own runtime. The thread ends with the answer, so an idle agent has none.
@@ -7,19 +7,22 @@ use zeroize::Zeroizing;
 
 use super::VaultError;
 
-#[cfg(target_os = "linux")]
-pub(super) use linux::{answers, get, put, remove};
+#[cfg(any(target_os = "linux", windows))]
+pub(super) use known::{answers, get, put, remove};
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", windows)))]
 pub(super) use elsewhere::{answers, get, put, remove};
 
-#[cfg(target_os = "linux")]
-mod linux {
+#[cfg(any(target_os = "linux", windows))]
+mod known {
     use std::sync::mpsc;
     use std::time::Duration;
 
     use keyring_core::Entry;
     use keyring_core::api::CredentialStoreApi as _;
+    #[cfg(windows)]
+    use windows_native_keyring_store::Store;
+    #[cfg(target_os = "linux")]
     use zbus_secret_service_keyring_store::Store;
 
     use super::{VaultError, Zeroizing};
@@ -29,9 +32,16 @@ mod linux {
     const SERVICE: &str = "carillon";
 
     /// Whether a session bus with a secret service is there.
+    #[cfg(target_os = "linux")]
     pub(crate) fn answers() -> bool {
         std::env::var_os("DBUS_SESSION_BUS_ADDRESS").is_some_and(|address| !address.is_empty())
             && ask("find", |_| Ok(())).is_ok()
+    }
+
+    /// Every user has a Credential Manager.
+    #[cfg(windows)]
+    pub(crate) fn answers() -> bool {
+        true
     }
 
     pub(crate) fn put(name: &str, secret: &[u8]) -> Result<(), VaultError> {
@@ -62,8 +72,16 @@ mod linux {
         })
     }
 
+    #[cfg(target_os = "linux")]
     fn entry(store: &Store, name: &str) -> keyring_core::Result<Entry> {
         store.build(SERVICE, name, None)
+    }
+
+    /// A desk's keys stay on the desk: they do not roam with the user's profile.
+    #[cfg(windows)]
+    fn entry(store: &Store, name: &str) -> keyring_core::Result<Entry> {
+        let here = std::collections::HashMap::from([("persistence", "Local")]);
+        store.build(SERVICE, name, Some(&here))
     }
 
     fn ask<T: Send + 'static>(
@@ -87,7 +105,7 @@ mod linux {
     }
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(any(target_os = "linux", windows)))]
 mod elsewhere {
     use super::{VaultError, Zeroizing};
 

@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use carillon_agent::command::{
-    Confer, EndConference, HangupCall, HoldCall, MuteCall, RecordCall, SetVolume,
+    CallKind, CallsToEnd, Confer, EndConference, HangupCall, HoldCall, MuteCall, RecordCall,
+    SetVolume,
 };
 use carillon_agent::event::AgentEvent;
 use carillon_agent::view::{CallView, VolumeView};
@@ -105,7 +106,7 @@ fn a_muted_and_recorded_call_shows_it_and_records_both_sides() {
             .unwrap();
         tokio::time::sleep(Duration::from_millis(300)).await;
         a.agent
-            .send(HangupCall { call: None })
+            .send(HangupCall(CallsToEnd::Every(CallKind::All)))
             .await
             .unwrap()
             .unwrap();
@@ -135,7 +136,7 @@ fn every_call_is_recorded_where_the_configuration_says_so_and_goes_on_where_it_c
         talk(&mut a, "alice", &mut b, &bob).await;
         changed(&mut a, "the recording", |view| view.recording.is_some()).await;
         a.agent
-            .send(HangupCall { call: None })
+            .send(HangupCall(CallsToEnd::Every(CallKind::All)))
             .await
             .unwrap()
             .unwrap();
@@ -240,7 +241,7 @@ fn a_conference_grows_shrinks_and_ends() {
         let both = vec![to_b, to_c];
         a.agent.send(Confer { calls: both }).await.unwrap().unwrap();
         b.agent
-            .send(HangupCall { call: None })
+            .send(HangupCall(CallsToEnd::Every(CallKind::All)))
             .await
             .unwrap()
             .unwrap();

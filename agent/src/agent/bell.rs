@@ -142,6 +142,7 @@ mod tests {
             state,
             peer: "sip:1@x".to_owned(),
             peer_name: None,
+            contact: None,
             since: Timestamp(0),
             codec: None,
             on_hold: false,

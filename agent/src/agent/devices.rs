@@ -157,7 +157,7 @@ impl Handler<ChooseDevices> for Agent {
                     moved?;
                 }
             }
-            Ok((chosen, listed))
+            Ok::<_, CommandError>((chosen, listed))
         };
         Box::pin(moved.boxed_local().into_actor(self).map(|moved, agent, _| {
             let (chosen, listed) = moved?;

@@ -210,6 +210,7 @@ mod tests {
                     state: CallState::Established,
                     peer: "sip:2@x".to_owned(),
                     peer_name: None,
+                    contact: None,
                     since: Timestamp(0),
                     codec: None,
                     on_hold: false,

@@ -38,7 +38,7 @@ pub(super) fn run(state: &Path, config: Option<PathBuf>, how: How) -> Result<(),
     // First of all: it must see one thread.
     let pages = CodePages::of_this_process();
     start_log()?;
-    drive(state, config, pages, how, |make| agent::run(make))
+    drive(state, config, pages, how, agent::run)
 }
 
 /// The same as a Windows service: it ends when the service manager says so, and writes its log into the state folder.

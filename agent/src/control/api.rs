@@ -188,6 +188,15 @@ pub(super) async fn answer(request: Request<Incoming>, port: &AgentPort) -> Answ
     }
 }
 
+pub(super) fn no_such_route(method: &Method, path: &str) -> Problem {
+    Problem::new(
+        404,
+        "no-such-route",
+        "Not part of this API",
+        format!("there is no {method} {}", shown(path)),
+    )
+}
+
 /// A problem document as an answer.
 pub(super) fn problem_response(problem: &Problem) -> Response<Full<Bytes>> {
     let body = serde_json::to_vec(problem).unwrap_or_default();

@@ -68,6 +68,12 @@ fn dispatched() -> BTreeSet<String> {
                 .unwrap();
             routes.insert(format!("{method} {path}"));
         }
+        for (at, end) in code.match_indices(", \"/v1/") {
+            let path = code[at + end.len() - 4..].split('"').next().unwrap();
+            for method in methods_before(&code[..at + 2]) {
+                routes.insert(format!("{method} {path}"));
+            }
+        }
         for (at, _) in code.match_indices("[\"v1\",") {
             let pattern = &code[at..];
             let end = pattern.find(']').unwrap();

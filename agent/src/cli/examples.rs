@@ -25,6 +25,7 @@ Exit codes:
 
 Environment:
   CARILLON_STATE  the state folder
+  CARILLON_SOCKET the socket of the agent to ask; without an agent of one's own it is the machine's service
   CARILLON_VAULT  'file' or 'keyring': where the desk's keys are kept
   CARILLON_LOG    what is logged: 'info', 'carillon_agent=debug', …";
 

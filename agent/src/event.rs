@@ -11,7 +11,7 @@ use carillon_schemas::{AccountId, Generation};
 use serde::{Deserialize, Serialize};
 
 use crate::desktop::links::{Ask, Outcome};
-use crate::view::CallView;
+use crate::view::{CallView, FeaturesView};
 
 /// Something that happened on the desk.
 #[derive(actix::Message, Clone, Debug, PartialEq)]
@@ -77,6 +77,8 @@ pub enum AgentEvent {
         /// The name they gave.
         name: Option<String>,
     },
+    /// Someone switched a calling feature.
+    FeaturesChanged(FeaturesView),
     /// A mailbox says what waits in it.
     MessagesWaiting {
         /// Of which account.

@@ -17,6 +17,7 @@ pub mod desktop;
 pub mod event;
 #[cfg(any(windows, test))]
 pub mod log_file;
+pub mod panel;
 pub mod preferred;
 pub mod provisioning;
 pub mod reload;

@@ -261,6 +261,16 @@ impl Desk {
         self.ask("POST", path, "").map(drop)
     }
 
+    /// The address that lets one browser into its panel, once.
+    ///
+    /// # Errors
+    /// [`Fault::Refused`] when the agent gives none.
+    pub fn panel_url(&self) -> Outcome<String> {
+        let answer = self.ask("POST", "/v1/panel/sessions", "")?;
+        let url = answer["url"].as_str().map(str::to_owned);
+        url.ok_or_else(|| Fault::refused("the agent", "/v1/panel/sessions", answer.to_string()))
+    }
+
     /// The same with any method and a body; gives the body of the answer.
     ///
     /// # Errors

@@ -6,6 +6,8 @@
 //! Never links the agent or the server: they are met as programs, the way an admin meets them.
 
 pub mod answering;
+#[cfg(feature = "simulator")]
+pub mod axe;
 pub mod baresip;
 pub mod binaries;
 pub mod capture;

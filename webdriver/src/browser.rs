@@ -120,6 +120,16 @@ impl Browser {
         self.post("url", &json!({"url": url})).map(drop)
     }
 
+    /// Opens a page in one more tab, which is looked at from now on.
+    ///
+    /// # Errors
+    /// [`BrowserError::Refused`] when it does not load.
+    pub fn open_tab(&self, url: &str) -> Outcome<()> {
+        let tab = self.post("window/new", &json!({"type": "tab"}))?;
+        self.post("window", &json!({"handle": tab["handle"]}))?;
+        self.open(url)
+    }
+
     /// The address of the page.
     ///
     /// # Errors
@@ -219,6 +229,25 @@ impl Browser {
             }
             std::thread::sleep(LOOK_EVERY);
         }
+    }
+
+    /// Waits until a CSS selector fits something.
+    ///
+    /// # Errors
+    /// [`BrowserError::TooLate`] with what the page shows.
+    pub fn wait_for(&self, selector: &str, limit: Duration) -> Outcome<()> {
+        let begun = Instant::now();
+        while !self.has(selector)? {
+            if begun.elapsed() >= limit {
+                return Err(BrowserError::TooLate {
+                    wanted: selector.to_owned(),
+                    after: limit,
+                    shown: self.text().unwrap_or_default(),
+                });
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+        Ok(())
     }
 
     /// Runs a script and gives what it returns. The page's policy does not hold for it.

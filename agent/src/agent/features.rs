@@ -86,7 +86,13 @@ impl Handler<SwitchFeatures> for Agent {
                 running.do_send(SwitchesChanged);
             }
         }
-        Ok(ids.iter().filter_map(|id| self.features_view(id)).collect())
+        let views: Vec<_> = ids.iter().filter_map(|id| self.features_view(id)).collect();
+        if switch.do_not_disturb.is_some() || switch.forward.is_some() {
+            for view in &views {
+                self.publish(AgentEvent::FeaturesChanged(view.clone()));
+            }
+        }
+        Ok(views)
     }
 }
 

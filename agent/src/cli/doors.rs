@@ -8,6 +8,7 @@ use crate::agent::Service;
 use crate::control::SOCKET;
 use crate::control::{AgentPort, Control, Setup, Visitors};
 use crate::desktop::Books;
+use crate::desktop::notify::Standing;
 use crate::provisioning::LinkBoard;
 use crate::session::SessionParts;
 use crate::standalone;
@@ -21,6 +22,7 @@ pub(super) fn of(
     sessions: &SessionParts,
     board: &LinkBoard,
     books: &Books,
+    notifications: &Standing,
 ) -> Result<Service, Failure> {
     let listen = control
         .listen()
@@ -32,13 +34,15 @@ pub(super) fn of(
     };
     let (folder, sessions) = (folder.clone(), sessions.clone());
     let (board, books) = (board.clone(), books.clone());
+    let notifications = notifications.clone();
     Ok(Service::new("control", move |agent| {
         Control::new(Setup {
             folder: folder.clone(),
             listen,
             socket: socket.clone(),
             visitors: visitors.clone(),
-            port: AgentPort::new(&agent, board.clone(), books.clone()),
+            port: AgentPort::new(&agent, board.clone(), books.clone())
+                .with_notifications(notifications.clone()),
             sessions: sessions.clone(),
         })
     }))

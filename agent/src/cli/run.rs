@@ -16,6 +16,7 @@ use crate::desktop::Books;
 use crate::desktop::contacts::{self, ContactsService};
 use crate::desktop::history::{self, History};
 use crate::desktop::hooks::{self, Hooks};
+use crate::desktop::notify::{self, Notify, Standing};
 #[cfg(windows)]
 use crate::log_file::LogFile;
 use crate::preferred::Preferred;
@@ -24,7 +25,7 @@ use crate::provisioning::identity::Identity;
 use crate::provisioning::{self, LinkBoard, Provisioning, TicketFile};
 use crate::rest::Rest;
 use crate::session::SessionPlace;
-use crate::standalone::{self, AgentFile};
+use crate::standalone::{self, AgentFile, Switch};
 use crate::state_folder::{StateError, StateFolder};
 use crate::status::reporter::Boot;
 use crate::status::{self, Status};
@@ -111,6 +112,7 @@ fn drive(
     };
     let board = LinkBoard::default();
     let boot = Boot::new();
+    let notifications = Standing::new(local.notifications == Switch::On);
     let session = SessionPlace {
         service,
         ..SessionPlace::default()
@@ -126,10 +128,12 @@ fn drive(
             &session.parts,
             &board,
             &books,
+            &notifications,
         )?,
         contacts_service(&books),
         history_service(&books),
         hooks_service(),
+        notify_service(notifications),
         rest_service(pages),
     ]
     .into_iter()
@@ -200,6 +204,17 @@ fn history_service(books: &Books) -> Service {
             ledger: ledger.clone(),
             subscribe: agent.clone().recipient(),
             events: agent.recipient(),
+        })
+    })
+}
+
+fn notify_service(standing: Standing) -> Service {
+    Service::new("notify", move |agent| {
+        Notify::new(notify::Setup {
+            events: agent.clone().recipient(),
+            answer: agent.clone().recipient(),
+            hangup: agent.recipient(),
+            standing: standing.clone(),
         })
     })
 }

@@ -47,6 +47,9 @@ pub(super) fn status(state: &Path, as_json: bool) -> Result<(), Failure> {
     if let Some(error) = &view.link.agent_file_error {
         line(&format!("yaml      {}", plain(error)));
     }
+    if let Some(why) = view.notifications.as_ref().and_then(|n| n.why.as_deref()) {
+        line(&format!("notify    {}", plain(why)));
+    }
     for actor in &agent.given_up {
         line(&format!(
             "given up  {actor} (see the log; 'carillon accounts restart' tries again)"

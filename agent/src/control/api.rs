@@ -26,6 +26,7 @@ use crate::command::{
     QueryStatus, QueryTrace, RestartAccount, SendDtmf, SendMessage, Shutdown, SwitchFeatures,
     TransferCall, TransferTarget,
 };
+use crate::desktop::notify::Standing;
 use crate::provisioning::{Enrol, EnrolError};
 use crate::vault::VaultKind;
 
@@ -45,8 +46,12 @@ pub(super) async fn answer(request: Request<Incoming>, port: &AgentPort) -> Answ
     match (&head.method, segments.as_slice()) {
         (&Method::GET, ["v1", "status"]) => {
             let agent = ask(&port.query, QueryStatus).await?;
-            let link = port.board.view();
-            json(StatusCode::OK, &DeskView { agent, link })
+            let view = DeskView {
+                agent,
+                link: port.board.view(),
+                notifications: port.notifications.as_ref().map(Standing::view),
+            };
+            json(StatusCode::OK, &view)
         }
         (&Method::GET, ["v1", "accounts"]) => json(
             StatusCode::OK,

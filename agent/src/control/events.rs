@@ -65,6 +65,7 @@ pub fn happening(event: &AgentEvent) -> Happening {
             "call_barred",
             json!({ "account": account, "peer": peer, "name": name }),
         ),
+        AgentEvent::FeaturesChanged(features) => ("features_changed", json!(features)),
         AgentEvent::MessagesWaiting {
             account,
             waiting,

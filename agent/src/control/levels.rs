@@ -3,13 +3,11 @@
 //! Owns the microphone while no call has it. It is opened for the first listener's first look and closed
 //! with the last.
 
-use std::convert::Infallible;
 use std::time::Duration;
 
 use carillon_media::{AudioSource, SAMPLE_RATE};
 use futures_util::Stream;
 use futures_util::stream;
-use hyper::body::{Bytes, Frame};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -42,7 +40,7 @@ struct Microphone {
 pub(super) fn levels<T: Send + 'static>(
     meters: LevelMeters,
     kept: T,
-) -> impl Stream<Item = Result<Frame<Bytes>, Infallible>> + Send {
+) -> impl Stream<Item = String> + Send {
     let look = Look {
         meters,
         microphone: Microphone::default(),
@@ -50,7 +48,7 @@ pub(super) fn levels<T: Send + 'static>(
     };
     stream::unfold((look, kept), |(mut look, kept)| async move {
         let frame = look.next().await;
-        Some((Ok(Frame::data(Bytes::from(frame))), (look, kept)))
+        Some((frame, (look, kept)))
     })
 }
 

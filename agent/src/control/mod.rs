@@ -16,9 +16,11 @@ mod history;
 mod levels;
 mod links;
 mod openapi;
+mod panel;
 #[cfg(windows)]
 mod pipe;
 mod port;
+mod quality;
 mod query;
 mod server;
 mod session;

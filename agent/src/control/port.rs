@@ -13,6 +13,7 @@ use crate::command::{
     Subscribe, SwitchFeatures, TransferCall,
 };
 use crate::desktop::Books;
+use crate::desktop::notify::{NotifyView, Standing};
 use crate::event::AgentEvent;
 use crate::provisioning::{LinkBoard, LinkView};
 use crate::view::AgentView;
@@ -44,6 +45,7 @@ pub struct AgentPort {
     pub(super) books: Books,
     /// Where changes are told.
     pub(super) tell: Recipient<AgentEvent>,
+    pub(super) notifications: Option<Standing>,
 }
 
 /// `GET /v1/status`: the agent and its link.
@@ -54,6 +56,9 @@ pub struct DeskView {
     pub agent: AgentView,
     /// The way to the server.
     pub link: LinkView,
+    /// Notifications on the user's desktop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notifications: Option<NotifyView>,
 }
 
 impl AgentPort {
@@ -106,7 +111,15 @@ impl AgentPort {
             board,
             books,
             tell: agent.clone().recipient(),
+            notifications: None,
         }
+    }
+
+    /// The same with what stands of notifications.
+    #[must_use]
+    pub fn with_notifications(mut self, standing: Standing) -> Self {
+        self.notifications = Some(standing);
+        self
     }
 }
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use actix::{Actor, ActorContext as _, AsyncContext as _, Context, Handler, WrapFuture as _};
 use carillon_schemas::Problem;
-use futures_util::stream;
+use futures_util::{Stream, StreamExt as _, stream};
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt as _, StreamBody};
+use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Bytes, Frame, Incoming};
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1;
@@ -25,11 +25,12 @@ use super::address::ControlAddress;
 use super::api::{answer, problem_response};
 use super::entrance::{Entrance, Peer};
 use super::events::happening;
-use super::guard::admit;
 use super::levels::levels;
+use super::panel::Panel;
 #[cfg(windows)]
 use super::pipe::LocalPipe;
 use super::port::AgentPort;
+use super::quality;
 use super::session::attach;
 #[cfg(unix)]
 use super::socket::{LocalSocket, SocketError};
@@ -37,6 +38,7 @@ use super::sound;
 use super::visitors::{Caller, Visitors};
 use crate::command::Subscribe;
 use crate::event::AgentEvent;
+use crate::panel::Presence;
 use crate::session::SessionParts;
 use crate::state_folder::StateFolder;
 
@@ -95,6 +97,7 @@ struct Door {
     connections: Arc<Semaphore>,
     guests: Arc<Semaphore>,
     listeners: Arc<Semaphore>,
+    panel: Panel,
 }
 
 impl Control {
@@ -151,6 +154,7 @@ async fn serve(setup: Setup, events: broadcast::Sender<String>) {
         connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
         guests: Arc::new(Semaphore::new(MAX_GUESTS)),
         listeners: Arc::new(Semaphore::new(MAX_LISTENERS)),
+        panel: Panel::default(),
     };
     tokio::join!(on_loopback(&setup, door.clone()), on_socket(&setup, door));
 }
@@ -166,6 +170,7 @@ async fn on_loopback(setup: &Setup, door: Door) {
             }
         }
     };
+    door.panel.opens_at(address.address);
     let address = Some(Arc::new(address));
     take_in(listener, Door { address, ..door }).await;
 }
@@ -273,14 +278,20 @@ async fn identify(peer: Peer, visitors: &Arc<Visitors>) -> Caller {
         .unwrap_or(Caller::Unknown)
 }
 
-/// Lets a request in by what the system says of its sender, else by its token.
-fn let_in(request: &Request<Incoming>, door: &Door, caller: &Caller) -> Result<(), Problem> {
+/// Lets a request in by what the system says of its sender, else by its token or the panel's session.
+fn let_in(
+    request: &Request<Incoming>,
+    door: &Door,
+    caller: &Caller,
+) -> Result<Option<Presence>, Problem> {
     match (caller, &door.address) {
-        (Caller::Unknown, Some(address)) => admit(request.headers(), address.token()),
-        (Caller::Unknown, None) => {
-            Caller::Stranger("unknown".to_owned()).may(request.method(), request.uri().path())
-        }
-        (known, _) => known.may(request.method(), request.uri().path()),
+        (Caller::Unknown, Some(address)) => door.panel.admit(request.headers(), address.token()),
+        (Caller::Unknown, None) => Caller::Stranger("unknown".to_owned())
+            .may(request.method(), request.uri().path())
+            .map(|()| None),
+        (known, _) => known
+            .may(request.method(), request.uri().path())
+            .map(|()| None),
     }
 }
 
@@ -290,29 +301,72 @@ async fn respond(
     caller: Caller,
     peer: Peer,
 ) -> Response<Body> {
+    // Browsers come by loopback alone.
+    if door.address.is_some() && request.uri().path().starts_with("/panel") {
+        return door.panel.answer(request).await.map(BodyExt::boxed_unsync);
+    }
     let answered = match let_in(&request, &door, &caller) {
+        Ok(present) => route(request, &door, peer, present).await,
         Err(problem) => Err(problem),
-        Ok(()) if request.method() == Method::GET && request.uri().path() == "/v1/events" => {
-            return streamed(listen(&door));
-        }
-        Ok(()) if request.method() == Method::GET && request.uri().path() == "/v1/levels" => {
-            return streamed(look(&door).await);
-        }
-        Ok(()) if request.method() == Method::GET && request.uri().path() == "/v1/session" => {
-            attach(request, peer, &door.sessions).await
-        }
-        Ok(()) => answer(request, &door.port).await,
     };
-    answered
-        .unwrap_or_else(|problem| problem_response(&problem))
-        .map(|body| body.boxed_unsync())
+    answered.unwrap_or_else(|problem| problem_response(&problem).map(BodyExt::boxed_unsync))
 }
 
-fn streamed(stream: Result<Response<Body>, Problem>) -> Response<Body> {
-    stream.unwrap_or_else(|problem| problem_response(&problem).map(|body| body.boxed_unsync()))
+/// Answers a request that was let in.
+async fn route(
+    request: Request<Incoming>,
+    door: &Door,
+    peer: Peer,
+    present: Option<Presence>,
+) -> Result<Response<Body>, Problem> {
+    let answered = match (request.method(), request.uri().path()) {
+        (&Method::GET, "/v1/events") => return listen(door, present),
+        (&Method::GET, "/v1/levels") => return look(door, present).await,
+        (&Method::GET, "/v1/quality") => return listen_to_quality(door, present),
+        // A page cannot let another in: the way leads through the token.
+        (&Method::POST, "/v1/panel/sessions") if present.is_none() => door.panel.invite(),
+        (&Method::GET, "/v1/session") => attach(request, peer, &door.sessions).await,
+        _ => answer(request, &door.port).await,
+    };
+    answered.map(|response| response.map(BodyExt::boxed_unsync))
 }
 
-/// A place among those who listen.
+/// A stream of events that lasts until the listener leaves or the agent does.
+fn listen(door: &Door, present: Option<Presence>) -> Result<Response<Body>, Problem> {
+    let held = (seat(door)?, present);
+    let events = door.events.subscribe();
+    // A comment at once, so that the listener knows it will miss nothing from now on.
+    let hello = stream::iter([": listening\n\n".to_owned()]);
+    let frames = stream::unfold((events, held), |(mut events, held)| async move {
+        let frame = match events.recv().await {
+            Ok(frame) => frame,
+            Err(RecvError::Lagged(count)) => happening(&AgentEvent::EventsMissed { count }).frame(),
+            Err(RecvError::Closed) => return None,
+        };
+        Some((frame, (events, held)))
+    });
+    Ok(event_stream(hello.chain(frames)))
+}
+
+/// How calls sound, for as long as one stands and the listener stays.
+fn listen_to_quality(door: &Door, present: Option<Presence>) -> Result<Response<Body>, Problem> {
+    let held = (seat(door)?, present);
+    let frames = quality::frames(door.port.query.clone());
+    Ok(event_stream(frames.map(move |frame| {
+        // For as long as the stream lasts.
+        let _ = &held;
+        frame
+    })))
+}
+
+/// Levels of microphone and loudspeaker, for as long as the listener stays.
+async fn look(door: &Door, present: Option<Presence>) -> Result<Response<Body>, Problem> {
+    let held = (seat(door)?, present);
+    let meters = sound::meters(&door.port.sound).await?;
+    Ok(event_stream(levels(meters, held)))
+}
+
+/// The place of one more listener.
 fn seat(door: &Door) -> Result<OwnedSemaphorePermit, Problem> {
     door.listeners.clone().try_acquire_owned().map_err(|_| {
         Problem::new(
@@ -325,36 +379,9 @@ fn seat(door: &Door) -> Result<OwnedSemaphorePermit, Problem> {
     })
 }
 
-/// A stream of events that lasts until the listener leaves or the agent does.
-fn listen(door: &Door) -> Result<Response<Body>, Problem> {
-    let permit = seat(door)?;
-    let events = door.events.subscribe();
-    // A comment at once, so that the listener knows it will miss nothing from now on.
-    let hello = stream::iter([": listening\n\n".to_owned()]);
-    let frames = stream::unfold((events, permit), |(mut events, permit)| async move {
-        let frame = match events.recv().await {
-            Ok(frame) => frame,
-            Err(RecvError::Lagged(count)) => happening(&AgentEvent::EventsMissed { count }).frame(),
-            Err(RecvError::Closed) => return None,
-        };
-        Some((frame, (events, permit)))
-    });
-    let frames = futures_util::StreamExt::chain(hello, frames);
-    let body = futures_util::StreamExt::map(frames, |text| Ok(Frame::data(Bytes::from(text))));
-    Ok(event_stream(StreamBody::new(body).boxed_unsync()))
-}
-
-/// A stream of levels that lasts until the listener leaves.
-async fn look(door: &Door) -> Result<Response<Body>, Problem> {
-    let permit = seat(door)?;
-    let meters = sound::meters(&door.port.sound).await?;
-    Ok(event_stream(
-        StreamBody::new(levels(meters, permit)).boxed_unsync(),
-    ))
-}
-
-fn event_stream(body: Body) -> Response<Body> {
-    let mut response = Response::new(body);
+fn event_stream(frames: impl Stream<Item = String> + Send + 'static) -> Response<Body> {
+    let body = frames.map(|text| Ok(Frame::data(Bytes::from(text))));
+    let mut response = Response::new(StreamBody::new(body).boxed_unsync());
     for (name, value) in [
         (CONTENT_TYPE, "text/event-stream"),
         (CACHE_CONTROL, "no-store"),

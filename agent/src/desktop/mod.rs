@@ -1,5 +1,5 @@
 //! What makes a softphone at home on its desk: whom it knows, what it remembers, and the
-//! programs and pages for when something happens or a link is clicked.
+//! programs, pages and notifications for when something happens or a link is clicked.
 //!
 //! Owns the handles that root actor, services and local API share. It never places or takes a call, and a
 //! trouble in here never touches one.
@@ -8,6 +8,7 @@ pub mod contacts;
 pub mod history;
 pub mod hooks;
 pub mod links;
+pub mod notify;
 pub mod phonebook;
 
 use crate::state_folder::StateFolder;

@@ -59,6 +59,20 @@ pub struct AgentFile {
     /// The local API.
     #[serde(default)]
     pub control: Control,
+    /// Whether calls and messages show on the user's desktop. Taken at the next start.
+    #[serde(default)]
+    pub notifications: Switch,
+}
+
+/// On unless it is off.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Switch {
+    /// On.
+    #[default]
+    On,
+    /// Off.
+    Off,
 }
 
 /// How the server is known.
@@ -217,6 +231,7 @@ media:
   input: tone:440
 control:
   listen: 127.0.0.1:4711
+notifications: off
 ";
 
     #[test]
@@ -237,6 +252,9 @@ control:
         assert_eq!(control.socket(usual()), Some("/run/c.sock".into()));
         let off = AgentFile::from_yaml("control: {socket: 'off'}").unwrap();
         assert_eq!(off.control.socket(usual()), None);
+        assert_eq!(file.notifications, Switch::Off);
+        let on = AgentFile::from_yaml("notifications: on").unwrap();
+        assert_eq!(on.notifications, Switch::On);
         assert_eq!(
             AgentFile::from_yaml("# nothing yet\n").unwrap(),
             AgentFile::default()

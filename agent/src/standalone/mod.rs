@@ -8,7 +8,7 @@ mod hooks;
 mod merge;
 mod watch;
 
-pub use file::{AgentFile, AgentFileError, Control, MAX_AGENT_FILE_BYTES, Server, read};
+pub use file::{AgentFile, AgentFileError, Control, MAX_AGENT_FILE_BYTES, Server, Switch, read};
 pub use hooks::{HooksAllow, WebhookKey};
 pub use merge::{Merged, merge};
 pub use watch::{Touched, WatchError, Watcher};

@@ -189,6 +189,7 @@ fn told(event: &AgentEvent) -> Option<(Level, &'static str, String)> {
         | AgentEvent::HistoryChanged
         | AgentEvent::ContactsChanged
         | AgentEvent::LampChanged { .. }
+        | AgentEvent::FeaturesChanged(_)
         | AgentEvent::MessagesWaiting { .. }
         | AgentEvent::CheckSync
         | AgentEvent::LinkAsked(_)

@@ -16,15 +16,15 @@ use serde_json::Value;
 
 use crate::desk::{in_system, state, until};
 
-struct Stage {
+pub(crate) struct Stage {
     folder: StateFolder,
-    address: ControlAddress,
+    pub(crate) address: ControlAddress,
     _control: Addr<Control>,
     _agent: Addr<Agent>,
     _temporary: tempfile::TempDir,
 }
 
-async fn set() -> Stage {
+pub(crate) async fn set() -> Stage {
     let (temporary, folder) = state();
     let agent = Agent::new("test", vec![]).start();
     let setup = Setup {
@@ -49,7 +49,13 @@ async fn set() -> Stage {
 
 impl Stage {
     /// Sends bytes as they are; gives status and body.
-    async fn raw(&self, request: String) -> (u16, String) {
+    pub(crate) async fn raw(&self, request: String) -> (u16, String) {
+        let (status, _, body) = self.whole(request).await;
+        (status, body)
+    }
+
+    /// The same with the head.
+    pub(crate) async fn whole(&self, request: String) -> (u16, String, String) {
         let address = self.address.address;
         let asked = tokio::task::spawn_blocking(move || {
             let mut stream = TcpStream::connect(address).unwrap();
@@ -68,11 +74,11 @@ impl Stage {
             .nth(1)
             .and_then(|s| s.parse().ok())
             .unwrap_or(0);
-        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-        (status, body.to_owned())
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
+        (status, head.to_owned(), body.to_owned())
     }
 
-    async fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
+    pub(crate) async fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
         let (status, body) = self.raw(self.request(method, path, body, "")).await;
         (status, serde_json::from_str(&body).unwrap_or_default())
     }
@@ -88,7 +94,7 @@ impl Stage {
     }
 }
 
-fn word(problem: &Value) -> &str {
+pub(crate) fn word(problem: &Value) -> &str {
     problem["type"]
         .as_str()
         .unwrap()

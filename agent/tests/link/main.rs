@@ -12,6 +12,7 @@ mod desk;
 mod edits;
 mod faults;
 mod forge;
+mod panel;
 mod preseed;
 mod reports;
 mod server;

@@ -1,0 +1,340 @@
+//! The desk's panel in a real browser, through real calls at Kamailio; examined by axe-core, in light and dark, wide and narrow.
+//!
+//! `CARILLON_PANEL_PICTURES=docs` has the pictures of the README taken on the way.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a suite ends where its world is not as it should be"
+)]
+
+use std::path::Path;
+use std::time::Duration;
+
+use carillon_tests::baresip::{Baresip, Setup};
+use carillon_tests::binaries::workspace;
+use carillon_tests::desk::Desk;
+use carillon_tests::kamailio::Kamailio;
+use carillon_tests::pair::SOON;
+use carillon_tests::section::Section;
+use carillon_tests::{axe, patience};
+use carillon_webdriver::{Browser, Look};
+use serde_json::Value;
+
+const OURS: &str = "sip:1001@127.0.0.1";
+const WIDE: (u32, u32) = (1180, 800);
+const NARROW: (u32, u32) = (320, 720);
+const VIEWS: [&str; 6] = ["phone", "history", "contacts", "messages", "sound", "desk"];
+
+/// Our desk (1001), Zoë's phone (1002), and one more (1003).
+struct World {
+    desk: Desk,
+    zoe: Baresip,
+    carol: Baresip,
+    _kamailio: Kamailio,
+}
+
+impl World {
+    fn start() -> Self {
+        let users = [("1001", "ours"), ("1002", "zoe"), ("1003", "carol")];
+        let kamailio = Kamailio::start(&users).unwrap();
+        let port = kamailio.port();
+        let phone = |user, password, name| {
+            let mut setup = Setup::new(user, password, port);
+            setup.record = false;
+            setup.display_name = Some(name);
+            let phone = Baresip::start(&setup).unwrap();
+            kamailio.wait_registered(user, SOON).unwrap();
+            phone
+        };
+        let zoe = phone("1002", "zoe", "Zoë <b>Example</b>");
+        let carol = phone("1003", "carol", "Carol");
+        let mut desk = Desk::new("ours").unwrap();
+        std::fs::create_dir_all(desk.state()).unwrap();
+        let yaml = format!(
+            "accounts:\n  - id: main\n    label: Reception\n    address: {OURS}\n    password: ours\n    \
+             registrar: 127.0.0.1:{port}\n    outbound_proxy: 127.0.0.1:{port}\n\
+             media: {{input: 'tone:440', output: 'null'}}\nnotifications: off\n\
+             contacts:\n  - {{name: Anna Berger, number: '1009'}}\n  - {{name: Carol Danvers, number: '1003'}}\n"
+        );
+        std::fs::write(desk.state().join("agent.yaml"), yaml).unwrap();
+        desk.run().unwrap();
+        desk.wait_account("main", "registered", SOON).unwrap();
+        Self {
+            desk,
+            zoe,
+            carol,
+            _kamailio: kamailio,
+        }
+    }
+
+    fn panel(&self, look: Look) -> Browser {
+        let browser = Browser::start_with(look).unwrap();
+        browser.open(&self.desk.panel_url().unwrap()).unwrap();
+        browser.wait_text("Registered", SOON).unwrap();
+        browser
+    }
+
+    /// Waits until the calls of our desk satisfy `done`.
+    fn wait_calls(&self, what: &str, done: impl Fn(&[Value]) -> bool) {
+        patience::until(what, SOON, || {
+            let status = self.desk.status().map_err(|e| e.to_string())?;
+            match status["calls"].as_array() {
+                Some(calls) if done(calls) => Ok(()),
+                _ => Err(status.to_string()),
+            }
+        })
+        .unwrap();
+    }
+
+    /// A call that Zoë places and our panel takes.
+    fn incoming(&mut self, browser: &Browser) {
+        self.zoe.dial(OURS).unwrap();
+        browser.wait_text("Incoming call", SOON).unwrap();
+    }
+}
+
+fn light(size: (u32, u32)) -> Look {
+    Look {
+        size,
+        ..Look::default()
+    }
+}
+
+fn picture(browser: &Browser, name: &str) {
+    if let Some(folder) = std::env::var_os("CARILLON_PANEL_PICTURES") {
+        // Notes go by themselves; a picture shows what stays.
+        browser
+            .run("document.querySelectorAll('[data-act=dismiss]').forEach((b) => b.click())")
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(300));
+        let folder = workspace().join(Path::new(&folder));
+        browser.picture(&folder, name).unwrap();
+    }
+}
+
+fn go(browser: &Browser, view: &str) {
+    browser.run(&format!("location.hash = '#{view}'")).unwrap();
+    let here = format!("#app[data-view='{view}']");
+    browser.wait_for(&here, SOON).unwrap();
+}
+
+/// Neither axe-core nor the browser's console has anything to say, and nothing needs scrolling sideways.
+fn examine(browser: &Browser, what: &str) {
+    let found = browser.run(axe::EXAMINE).unwrap();
+    let violations = axe::violations(&found);
+    assert!(violations.is_empty(), "{what}: {violations:#?}");
+    let width = browser
+        .run("return [document.documentElement.scrollWidth, innerWidth]")
+        .unwrap();
+    assert!(width[0].as_u64() <= width[1].as_u64(), "{what}: {width}");
+}
+
+#[test]
+fn a_call_is_led_from_the_panel() {
+    let section = Section::begin("the panel");
+    let mut world = World::start();
+    let browser = world.panel(light(WIDE));
+    let address = browser.url().unwrap();
+    assert!(address.ends_with("/panel/"), "the code stays in {address}");
+
+    browser.press("1002").unwrap();
+    browser.press("\u{e007}").unwrap();
+    world.zoe.wait_event("CALL_INCOMING", SOON).unwrap();
+    world.zoe.answer().unwrap();
+    browser.wait_text("Connected", SOON).unwrap();
+    section.note("dialled");
+
+    browser.click("[data-act=open][data-what=keypad]").unwrap();
+    browser.wait_for(".drawer .keys", SOON).unwrap();
+    for key in ["4", "2"] {
+        browser
+            .click(&format!(".drawer [data-digit='{key}']"))
+            .unwrap();
+    }
+    patience::until("the digits at the other side", SOON, || {
+        match world.zoe.heard_digits().as_str() {
+            "42" => Ok(()),
+            heard => Err(heard.to_owned()),
+        }
+    })
+    .unwrap();
+    section.note("keys pressed");
+
+    browser.click("[data-act=open][data-what=sound]").unwrap();
+    browser.wait_text("The connection is good", SOON).unwrap();
+    section.note("quality shown");
+
+    browser.click("[data-act=hold]").unwrap();
+    browser.wait_text("On hold", SOON).unwrap();
+    world.wait_calls("a held call", |calls| calls[0]["on_hold"] == true);
+    browser.click("[data-act=hold]").unwrap();
+    browser.wait_text("Connected", SOON).unwrap();
+    section.note("held and taken back");
+
+    browser
+        .click("[data-act=open][data-what=transfer]")
+        .unwrap();
+    browser.wait_for("[id^=to-]", SOON).unwrap();
+    browser.type_into("[id^=to-]", "1003").unwrap();
+    browser.press("\u{e007}").unwrap();
+    world.carol.wait_event("CALL_INCOMING", SOON).unwrap();
+    world.carol.answer().unwrap();
+    world.carol.wait_event("CALL_ESTABLISHED", SOON).unwrap();
+    world.wait_calls("the end of our call", <[Value]>::is_empty);
+    world.carol.hang_up().unwrap();
+    world.zoe.wait_event("CALL_CLOSED", SOON).unwrap();
+    section.note("transferred blindly");
+
+    // Somebody types while it begins to ring: the call takes neither the focus nor the keys.
+    browser.click("#number").unwrap();
+    browser.press("17").unwrap();
+    world.incoming(&browser);
+    browser.press("3ad").unwrap();
+    let typed = browser
+        .run("return [document.activeElement.id, document.getElementById('number').value]")
+        .unwrap();
+    assert_eq!(typed, serde_json::json!(["number", "173ad"]));
+    let shown = browser.text().unwrap();
+    assert!(shown.contains("Zoë <b>Example</b>"), "{shown}");
+    let said = browser
+        .run("return document.getElementById('announce').textContent")
+        .unwrap();
+    assert!(said.as_str().unwrap().starts_with("Zoë"), "{said}");
+    browser.click("[data-act=answer]").unwrap();
+    browser.wait_text("Connected", SOON).unwrap();
+    section.note("answered");
+
+    // The second call holds the first, and both are put through to each other.
+    browser
+        .run("document.getElementById('number').value = ''")
+        .unwrap();
+    browser.click("[data-act=hold]").unwrap();
+    browser.wait_text("On hold", SOON).unwrap();
+    browser.type_into("#number", "1003\u{e007}").unwrap();
+    world.carol.wait_event("CALL_INCOMING", SOON).unwrap();
+    world.carol.answer().unwrap();
+    world.wait_calls("two calls", |calls| {
+        calls.len() == 2 && calls.iter().all(|call| call["state"] == "established")
+    });
+    browser.wait_text("Connected", SOON).unwrap();
+    browser
+        .click(".card.on:not(.held) [data-act=open][data-what=transfer]")
+        .unwrap();
+    browser.wait_for("[data-act=attend]", SOON).unwrap();
+    browser.click("[data-act=attend]").unwrap();
+    world.wait_calls("the end of both calls", <[Value]>::is_empty);
+    world.carol.hang_up().unwrap();
+    section.note("transferred with a word before");
+
+    // By keys alone: answer, then hang up.
+    browser.run("document.activeElement.blur()").unwrap();
+    world.incoming(&browser);
+    std::thread::sleep(Duration::from_millis(1_000));
+    browser.press("a").unwrap();
+    browser.wait_text("Connected", SOON).unwrap();
+    browser.press("x").unwrap();
+    world.wait_calls("the end", <[Value]>::is_empty);
+
+    world.incoming(&browser);
+    browser.click("[data-act=hangup]").unwrap();
+    world.wait_calls("the end", <[Value]>::is_empty);
+    world.incoming(&browser);
+    world.zoe.hang_up().unwrap();
+    browser.wait_text("Missed call from Zoë", SOON).unwrap();
+    section.note("declined and missed");
+
+    browser.press("q").unwrap();
+    browser.wait_text("Do not disturb is on", SOON).unwrap();
+    world.desk.cli(&["dnd", "off"]).unwrap().success().unwrap();
+    browser
+        .wait_for("[data-act=quiet][aria-pressed=false]", SOON)
+        .unwrap();
+    section.note("do not disturb, switched here and at the command line");
+    assert_eq!(browser.complaints().unwrap(), Vec::<String>::new());
+}
+
+/// Every view at rest, in a call and while it rings.
+fn every_view(world: &mut World, browser: &Browser, what: &str, pictures: &[(&str, &str)]) {
+    let take = |moment: &str| {
+        for (at, name) in pictures {
+            if *at == moment {
+                picture(browser, name);
+            }
+        }
+    };
+    browser.run(&axe::engine().unwrap()).unwrap();
+    for view in VIEWS {
+        go(browser, view);
+        examine(browser, &format!("{view}, {what}"));
+        take(view);
+    }
+    browser
+        .run("document.querySelector('[data-act=help]').click()")
+        .unwrap();
+    examine(browser, &format!("help, {what}"));
+    browser
+        .run("document.querySelector('[data-act=closeHelp]').click()")
+        .unwrap();
+    go(browser, "phone");
+    world.incoming(browser);
+    examine(browser, &format!("ringing, {what}"));
+    take("ringing");
+    browser.click("[data-act=answer]").unwrap();
+    browser.wait_text("Connected", SOON).unwrap();
+    for drawer in ["keypad", "transfer", "sound"] {
+        browser
+            .click(&format!("[data-act=open][data-what={drawer}]"))
+            .unwrap();
+        browser.wait_for(".drawer", SOON).unwrap();
+        examine(browser, &format!("{drawer}, {what}"));
+    }
+    take("call");
+    browser.click("[data-act=hangup]").unwrap();
+    world.wait_calls("the end", <[Value]>::is_empty);
+    assert_eq!(browser.complaints().unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn every_view_is_for_everyone() {
+    let section = Section::begin("the panel, examined by axe-core");
+    let mut world = World::start();
+    let browser = world.panel(light(WIDE));
+    every_view(
+        &mut world,
+        &browser,
+        "light and wide",
+        &[("call", "panel-call")],
+    );
+    section.note("light and wide");
+    drop(browser);
+    let dark = Look {
+        dark: true,
+        ..light(NARROW)
+    };
+    let browser = world.panel(dark);
+    every_view(
+        &mut world,
+        &browser,
+        "dark and narrow",
+        &[("ringing", "panel-narrow"), ("contacts", "panel-contacts")],
+    );
+    section.note("dark and narrow");
+}
+
+#[test]
+fn tabs_share_a_stream_and_a_stranger_sees_nothing() {
+    let world = World::start();
+    let browser = world.panel(light(WIDE));
+    // A browser opens six connections to one address: with a stream each, the seventh tab would wait for ever.
+    let address = browser.url().unwrap();
+    for _ in 0..7 {
+        browser.open_tab(&address).unwrap();
+        browser.wait_text("Registered", SOON).unwrap();
+    }
+    world.desk.cli(&["dnd", "on"]).unwrap().success().unwrap();
+    browser.wait_text("Do not disturb is on", SOON).unwrap();
+    browser.run("localStorage.clear()").unwrap();
+    browser.reload().unwrap();
+    browser.wait_text("carillon open", SOON).unwrap();
+    assert!(!browser.text().unwrap().contains("Registered"));
+}

@@ -18,6 +18,8 @@ done
 packages=("${BUILD_PACKAGES[@]}" "${LAB_PACKAGES[@]}")
 [[ $wanted == *" windows "* ]] && packages+=("${WINDOWS_PACKAGES[@]}")
 need_packages "${packages[@]}" || exit 1
+# Fetches axe-core; often there already, and not as Debian's package, which is large.
+command -v npm >/dev/null || need_packages npm || exit 1
 need_rust || exit 1
 export CARGO_TERM_COLOR=never CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-0} RUST_BACKTRACE=${RUST_BACKTRACE:-0}
 

@@ -1,5 +1,6 @@
 //! A desk: `carillon` with a state folder of its own, driven by its own command line.
 
+use std::ffi::OsStr;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -107,17 +108,23 @@ impl Desk {
     /// # Errors
     /// [`Fault::TooLate`] when its control does not answer, with its last words.
     pub fn run(&mut self) -> Outcome<()> {
-        let args = [
-            "--state".into(),
-            self.state().into_os_string(),
-            "run".into(),
-        ];
-        self.process = Some(Process::start(
-            "carillon",
-            &self.program,
-            args,
-            self.folder.path(),
-        )?);
+        self.run_in(&[])
+    }
+
+    /// The same with variables (`NAME=value`) in its environment.
+    ///
+    /// # Errors
+    /// As [`Desk::run`].
+    pub fn run_in(&mut self, variables: &[&str]) -> Outcome<()> {
+        let state = self.state();
+        let args = variables.iter().map(OsStr::new).chain([
+            self.program.as_os_str(),
+            OsStr::new("--state"),
+            state.as_os_str(),
+            OsStr::new("run"),
+        ]);
+        let process = Process::start("carillon", Path::new("env"), args, self.folder.path())?;
+        self.process = Some(process);
         self.wait_control()
     }
 

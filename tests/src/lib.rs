@@ -15,6 +15,7 @@ pub mod command_line;
 pub mod crowd;
 pub mod desk;
 pub mod dialling;
+pub mod desktop;
 pub mod events;
 pub mod fault;
 pub mod footprint;

@@ -6,6 +6,7 @@ import { callOf, changed, current, has, incoming, note, place, say, state, want 
 
 const KEYS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "0", "#"];
 const LETTERS = { 2: "ABC", 3: "DEF", 4: "GHI", 5: "JKL", 6: "MNO", 7: "PQRS", 8: "TUV", 9: "WXYZ", 0: "+" };
+const SPOKEN = { "*": "star", "#": "hash" };
 /** How soon a key may answer a call: one that was being typed when it began to ring is none. */
 const GRACE = 800;
 
@@ -106,8 +107,8 @@ function control(act, symbol, label, { pressed, expanded, about, missing }) {
 /** Twelve keys; `act` says what one does. */
 export function keys(act, about = {}) {
   return h("div", { class: "keys", role: "group", "aria-label": "Keypad" },
-    KEYS.map((key) => h("button", { type: "button", "data-act": act, "data-digit": key, ...Object.fromEntries(Object.entries(about).map(([k, v]) => [`data-${k}`, v])), "aria-label": { "*": "star", "#": "hash" }[key] ?? key },
-      h("b", {}, key), h("small", { "aria-hidden": "true" }, LETTERS[key] ?? "\u00a0"))));
+    KEYS.map((key) => h("button", { type: "button", "data-act": act, "data-digit": key, ...Object.fromEntries(Object.entries(about).map(([k, v]) => [`data-${k}`, v])) },
+      h("b", {}, key), SPOKEN[key] && h("span", { class: "unseen" }, SPOKEN[key]), h("small", { "aria-hidden": "true" }, LETTERS[key] ?? "\u00a0"))));
 }
 
 function keypad(call) {

@@ -48,11 +48,12 @@ function page() {
       h("a", { class: "chip", href: "#desk", title: reason() }, h("span", { class: `dot ${kind}` }), h("span", {}, word)),
       button("quiet", null, { symbol: "quiet", class: "round quiet", "aria-pressed": String(quiet()), "aria-label": "Do not disturb", title: "Do not disturb (q)" }),
       button("help", null, { symbol: "help", class: "round quiet", "aria-label": "Keys and help", title: "Keys and help (?)" })),
-    h("section", { class: "phone", "aria-label": "Phone" }, banner(), asks(), calls(), dial()),
     h("nav", { class: "views", "aria-label": "Views" }, VIEWS.map(([id, symbol, label]) =>
       h("a", { href: `#${id}`, class: id, "aria-current": shown === id ? "page" : null },
-        icon(symbol), h("span", {}, label), id === "messages" && state.unread.size > 0 && h("span", { class: "count", "aria-label": "unread" }, state.unread.size)))),
-    h("main", { class: "page", "data-key": `page-${state.view}` }, view()),
+        icon(symbol), h("span", {}, label), id === "messages" && state.unread.size > 0 && h("span", { class: "count" }, state.unread.size, h("span", { class: "unseen" }, " unread"))))),
+    h("main", {},
+      h("section", { class: "phone", "aria-label": "Phone" }, h("h2", { class: "unseen" }, "Phone"), banner(), asks(), calls(), dial()),
+      h("div", { class: "page", "data-key": `page-${shown}` }, view())),
     h("div", { class: "notes" }, state.notes.map((entry) => h("div", { class: `note ${entry.kind}`, "data-key": `note-${entry.id}` },
       h("p", {}, plain(entry.text)), button("dismiss", null, { symbol: "close", class: "bare", about: { id: entry.id }, "aria-label": "Dismiss" })))),
     h("datalist", { id: "people" }, (state.contacts ?? []).slice(0, 50).map((contact) => h("option", { value: contact.number }, plain(contact.name)))),
@@ -163,7 +164,7 @@ function keyed(event) {
   else if (key === "/") document.getElementById("number")?.focus();
   else if (key === "q") acts.quiet();
   else if (callKey(key)) done = true;
-  else if (/^[0-9*#+]$/.test(key)) digit(key);
+  else if (/^[0-9*#+]$/.test(key)) { document.getElementById("number")?.focus(); digit(key); }
   else done = false;
   going = false;
   if (done) event.preventDefault();

@@ -139,7 +139,7 @@ fn a_caller_gives_up_and_a_callee_declines() {
             .unwrap()
             .unwrap();
         assert_eq!(b.wait("the end", ended).await.1, CallCause::Declined);
-        assert_eq!(a.wait("the end", ended).await.1, CallCause::Refused);
+        assert_eq!(a.wait("the end", ended).await.1, CallCause::Busy);
     });
 }
 

@@ -38,7 +38,7 @@ export function desk() {
     h("section", { class: "card", "aria-label": "Server" },
       h("h3", {}, "Server"),
       h("dl", { class: "facts" },
-        fact("Provisioned by", link.server ? name(link.server.replace(/^https:\/\//, "")) : "nobody; this desk runs on its own"),
+        fact("Provisioned by", link.server ? name(link.server.replace(/^[a-z]+:\/\//, "")) : "nobody; this desk runs on its own"),
         link.last_contact && fact("Last contact", when(link.last_contact)),
         state.status.generation && fact("Configuration", `Generation ${state.status.generation}`),
         fact("Version", plain(state.status.version)),

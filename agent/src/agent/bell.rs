@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use actix::{AsyncContext, Context};
 use carillon_media::{CallTone, DeviceSpec, PlaySound, Playing};
+use carillon_schemas::AccountId;
 use carillon_schemas::status::{CallState, Direction};
 
 use super::Agent;
 use crate::call::CallSettings;
 use crate::event::{AgentEvent, CallCause};
+use crate::session::SessionPlace;
 use crate::view::CallView;
 
 /// How long the busy tone is heard.
@@ -93,7 +95,9 @@ impl Agent {
         }
         self.bell = Bell::default();
         if let Some((tone, call)) = wanted {
-            self.play(tone, call, ctx);
+            let account = self.calls.get(&call);
+            let account = account.map(|entry| entry.view.account.clone());
+            self.play(tone, call, account, ctx);
             self.bell.wanted = wanted;
         }
     }
@@ -105,18 +109,31 @@ impl Agent {
             && view.direction == Direction::Outgoing
             && self.calls.is_empty()
         {
-            self.play(CallTone::Busy, view.id, ctx);
+            self.play(CallTone::Busy, view.id, Some(view.account.clone()), ctx);
         }
     }
 
-    fn play(&mut self, tone: CallTone, call: u32, ctx: &mut Context<Self>) {
+    fn play(
+        &mut self,
+        tone: CallTone,
+        call: u32,
+        account: Option<AccountId>,
+        ctx: &mut Context<Self>,
+    ) {
         let Some((sound, device)) = sound(tone, &self.settings) else {
             return;
         };
-        let place = self.settings.session.clone();
+        // It rings where the call will be heard.
+        let account = account.and_then(|account| self.config.account(&account));
+        let place = SessionPlace {
+            user: account.and_then(|account| account.config.features.session_user.clone()),
+            ..self.settings.session.clone()
+        };
         // What is wrong in a session is told by the call itself, once it is answered.
         let (tell, _) = tokio::sync::mpsc::channel(1);
-        let open = move || place.open_sink(&device, &tell);
+        // A session's device is led to by this thread's runtime; a card may wait, and is opened elsewhere.
+        let led = (!place.may_wait(&device)).then(|| place.open_sink(&device, &tell));
+        let open = move || led.unwrap_or_else(|| place.open_sink(&device, &tell));
         let agent = ctx.address();
         let trouble = move |error: carillon_media::DeviceError| {
             let text = format!("it cannot be heard that it rings: {error}");

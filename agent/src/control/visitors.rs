@@ -135,7 +135,6 @@ fn open_to_guests(method: &Method, path: &str) -> bool {
                 | "events"
                 | "devices"
                 | "volume"
-                | "levels"
                 | "contacts"
                 | "links"
                 | "session"
@@ -249,6 +248,8 @@ mod tests {
             (Method::POST, "/v1/accounts/main/restart"),
             (Method::POST, "/v1/calls/1/record"),
             (Method::POST, "/v1/devices"),
+            (Method::GET, "/v1/levels"),
+            (Method::POST, "/v1/shutdown"),
             (Method::POST, "/v1/panel/sessions"),
             (Method::DELETE, "/v1/history"),
             (Method::POST, "/v1/status"),

@@ -36,7 +36,15 @@ impl Desktop {
         let args = ["--session", "--nofork", "--print-address=1"];
         let bus = Process::start("bus", Path::new("dbus-daemon"), args, here)?;
         let address = first_line(&bus, "the session bus", |line| line.starts_with("unix:"))?;
-        let args = ["-displayfd", "1", "-nolisten", "tcp", "-screen", "0", "640x480x24"];
+        let args = [
+            "-displayfd",
+            "1",
+            "-nolisten",
+            "tcp",
+            "-screen",
+            "0",
+            "640x480x24",
+        ];
         let screen = Process::start("screen", Path::new("Xvfb"), args, here)?;
         let number = first_line(&screen, "Xvfb", |line| line.parse::<u32>().is_ok())?;
         let variables = [
@@ -62,7 +70,9 @@ impl Desktop {
             folder,
             variables,
         };
-        patience::until("dunst", SOON, || desktop.displayed().map_err(|e| e.to_string()))?;
+        patience::until("dunst", SOON, || {
+            desktop.displayed().map_err(|e| e.to_string())
+        })?;
         Ok(desktop)
     }
 
@@ -107,12 +117,14 @@ impl Desktop {
     /// # Errors
     /// [`Fault::TooLate`] with how many there are.
     pub fn wait_displayed(&self, count: u32) -> Outcome<()> {
-        patience::until(&format!("{count} notifications on the screen"), SOON, || {
-            match self.displayed() {
+        patience::until(
+            &format!("{count} notifications on the screen"),
+            SOON,
+            || match self.displayed() {
                 Ok(shown) if shown == count => Ok(()),
                 other => Err(format!("{other:?}")),
-            }
-        })
+            },
+        )
     }
 
     /// Opens the menu of what is shown and chooses from it.

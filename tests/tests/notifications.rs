@@ -53,7 +53,10 @@ fn a_call_shows_on_the_desktop_and_is_answered_there() {
     setup.display_name = Some("Zoë <b>&amp;</b>");
     let mut zoe = Baresip::start(&setup).unwrap();
     kamailio.wait_registered("1002", SOON).unwrap();
-    let at_rest = (sockets(&ours), Footprint::of(ours.pid().unwrap()).unwrap().threads);
+    let at_rest = (
+        sockets(&ours),
+        Footprint::of(ours.pid().unwrap()).unwrap().threads,
+    );
 
     zoe.dial(OURS).unwrap();
     let line = "CRITICAL: Zoë <b>&amp;</b>: 1002@127.0.0.1 is calling";
@@ -82,7 +85,10 @@ fn a_call_shows_on_the_desktop_and_is_answered_there() {
     section.note("message");
 
     patience::until("nothing kept open", SOON, || {
-        let now = (sockets(&ours), Footprint::of(ours.pid().unwrap()).unwrap().threads);
+        let now = (
+            sockets(&ours),
+            Footprint::of(ours.pid().unwrap()).unwrap().threads,
+        );
         if now == at_rest {
             Ok(())
         } else {
@@ -100,7 +106,10 @@ fn without_a_session_or_a_wish_it_is_silent_and_says_so() {
     let mut ours = desk("ours", "1001", kamailio.port(), "", &nowhere);
     let view = ours.status().unwrap()["notifications"].clone();
     assert_eq!(view["on"], false);
-    assert!(view["why"].as_str().unwrap().contains("no session bus"), "{view}");
+    assert!(
+        view["why"].as_str().unwrap().contains("no session bus"),
+        "{view}"
+    );
     ours.stop().unwrap();
     let desktop = Desktop::start("Answer").unwrap();
     let off = "notifications: off\n";

@@ -53,6 +53,7 @@ if [ -z "${CARILLON_DEBIAN_WORK-}" ]; then
     fi
     export PACK='-Zgzip -z1'
     deploy/linux/build.sh "$work/debs" >/dev/null
+    export CARILLON_BIN_DIR=${CARILLON_BIN_DIR:-${CARGO_TARGET_DIR:-$root/target}/release}
     deploy/linux/build.sh "$work/debs" 0.1.1 >/dev/null
     say "built: $(cd "$work/debs" && ls -- *.deb | tr '\n' ' ')"
     lintian --fail-on error,warning,info --tag-display-limit 0 --allow-root "$work"/debs/carillon_0.1.0_*.changes ||
@@ -128,7 +129,7 @@ packed() { inside dpkg-query -W -f '${db:Status-Abbrev}${Version}' "$1"; }
 install_deb() { inside dpkg --force-unsafe-io -i "/debs/$1_$2_$architecture.deb" >>"$work/dpkg.log" 2>&1; }
 # Every file of the system but what its own life writes: path, mode, owner; and who is known.
 everything() {
-    inside find / -xdev \( -path /debs -o -path /tmp -o -path /var/tmp -o -path /var/log -o -path /var/cache -o -path /root \
+    inside find / -xdev \( -path /debs -o -path /tmp -o -path /var/tmp -o -path /var/log -o -path /var/cache -o -path /var/backups -o -path /root \
         -o -path /var/lib/dpkg -o -path /var/lib/systemd/catalog -o -path /var/lib/systemd/timers -o -name 'passwd-' \
         -o -name 'shadow-' -o -name 'group-' -o -name 'gshadow-' \) -prune -o -printf '%p %m %u:%g\n' | sort
     inside getent passwd
@@ -226,6 +227,7 @@ sleep 3
 other hangup >/dev/null
 until_true 15 "the new version" eval '[ "$(property carillon MainPID)" != "$old" ]'
 until_true 15 "the registration after the upgrade" registered
+until_true 15 "the word to systemd that it is ready" eval '[ "$(property carillon ActiveState)" = active ]'
 [ "$(field .link.desk)" = "$desk_id" ] || fail "the upgrade has lost the identity"
 say "upgraded to $(packed carillon) in a call, which went on; then started anew as the same desk"
 install_deb carillon-server 0.1.1

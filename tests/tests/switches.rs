@@ -234,6 +234,82 @@ fn every_switch_of_microsip_works_on_real_calls() {
 }
 
 #[test]
+fn sound_is_steered_from_the_command_line() {
+    let office = Office::open();
+    office.talk();
+    for (switch, muted) in [("msip:micmute", true), ("msip:micunmute", false)] {
+        done(&office.a.cli(&[switch]).unwrap());
+        assert_eq!(Office::calls(&office.a)[0]["muted"], muted, "{switch}");
+    }
+    for (switch, which, level) in [
+        ("msip:speakmute", "output", 0),
+        ("msip:speakunmute", "output", 100),
+        ("msip:speakdown", "output", 90),
+        ("msip:speakup", "output", 100),
+        ("msip:micup", "input", 110),
+        ("msip:micdown", "input", 100),
+    ] {
+        done(&office.a.cli(&[switch]).unwrap());
+        let volume = office.a.cli(&["volume", "--json"]).unwrap().json().unwrap();
+        assert_eq!(volume[which], level, "{switch}: {volume}");
+    }
+    refused(
+        &office.a.cli(&["volume", "--input", "201"]).unwrap(),
+        2,
+        &["0 to 200"],
+    );
+
+    let file = office.a.folder().join("call.wav");
+    let path = file.to_str().unwrap();
+    done(&office.a.cli(&["record", "--path", path]).unwrap());
+    assert_eq!(Office::calls(&office.a)[0]["recording"], path);
+    done(&office.a.cli(&["record", "off"]).unwrap());
+    assert!(
+        file.metadata().unwrap().len() > 44,
+        "the recording is empty"
+    );
+
+    done(&office.a.cli(&["dial", "1003"]).unwrap());
+    office.b.wait_call("established", SOON).unwrap();
+    patience::until_true("the second call at B", SOON, || {
+        Office::calls(&office.b).len() == 2
+    })
+    .unwrap();
+    done(&office.b.cli(&["answer", "--wait"]).unwrap());
+    patience::until_true("two calls that stand", SOON, || {
+        let calls = Office::calls(&office.a);
+        calls.len() == 2 && calls.iter().all(|call| call["state"] == "established")
+    })
+    .unwrap();
+    refused(&office.a.cli(&["mute"]).unwrap(), 4, &["name one"]);
+    done(&office.a.cli(&["conference"]).unwrap());
+    let calls = Office::calls(&office.a);
+    assert!(
+        calls.iter().all(|call| call["conference"] == true),
+        "{calls:?}"
+    );
+    done(&office.a.cli(&["conference", "--end"]).unwrap());
+    let calls = Office::calls(&office.a);
+    assert!(
+        calls.iter().all(|call| call["conference"] == false),
+        "{calls:?}"
+    );
+
+    done(
+        &office
+            .a
+            .cli(&["devices", "--input", "tone:440", "--ring", "null"])
+            .unwrap(),
+    );
+    let devices = office
+        .a
+        .cli(&["devices", "--output", "no such card"])
+        .unwrap();
+    assert_ne!(devices.code, Some(0), "{devices:#?}");
+    office.silence();
+}
+
+#[test]
 fn one_agent_runs_and_everyone_else_gets_an_answer() {
     let mut office = Office::open();
     let pid = office.a.pid().unwrap().to_string();

@@ -1,4 +1,4 @@
-//! A phonebook that a desk reads from somewhere else: by HTTP in the formats other phones use, or by LDAP.
+//! A phonebook that a desk reads from somewhere else, by HTTP in the formats other phones use.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,20 +13,14 @@ pub const MAX_PHONEBOOKS: usize = 16;
 pub struct Phonebook {
     /// The name shown with its people.
     pub name: String,
-    /// Where it is: `http:` or `https:`; or `ldap:` or `ldaps:` with base, attributes, scope and filter (RFC 4516).
+    /// Where it is: `http:` or `https:`.
     pub url: String,
-    /// How it is written; looked at when absent. An LDAP directory has none.
+    /// How it is written; looked at when absent.
     #[serde(default, skip_serializing_if = "PhonebookFormat::is_auto")]
     pub format: PhonebookFormat,
     /// Seconds between fetches, 300 to 604,800. When absent it is fetched only when it is needed and a day old.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh: Option<u32>,
-    /// LDAP: the name to bind as; without one the directory is asked anonymously.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bind: Option<String>,
-    /// LDAP: a file on the desk with the password to bind with.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub password_file: Option<String>,
 }
 
 /// How a phonebook is written.
@@ -56,13 +50,6 @@ impl PhonebookFormat {
 }
 
 impl Phonebook {
-    /// Whether it is an LDAP directory.
-    pub fn is_directory(&self) -> bool {
-        ["ldap://", "ldaps://"]
-            .iter()
-            .any(|scheme| begins_with(&self.url, scheme))
-    }
-
     /// Checks what the types alone do not.
     ///
     /// # Errors
@@ -77,15 +64,12 @@ impl Phonebook {
         if self.name.is_empty() || self.name.len() > 64 || self.name.chars().any(char::is_control) {
             return fail("name", "must be 1 to 64 bytes without control characters");
         }
-        let rest = ["https://", "http://", "ldaps://", "ldap://"]
+        let rest = ["https://", "http://"]
             .iter()
             .find(|scheme| begins_with(&self.url, scheme))
             .map(|scheme| &self.url[scheme.len()..]);
         let Some(rest) = rest else {
-            return fail(
-                "url",
-                "must begin with https://, http://, ldaps:// or ldap://",
-            );
+            return fail("url", "must begin with https:// or http://");
         };
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         if authority.is_empty()
@@ -111,27 +95,6 @@ impl Phonebook {
             .is_some_and(|seconds| !(300..=604_800).contains(&seconds))
         {
             return fail("refresh", "must be between 300 and 604800 seconds");
-        }
-        let directory = self.is_directory();
-        if !directory && (self.bind.is_some() || self.password_file.is_some()) {
-            return fail("bind", "is for LDAP directories only");
-        }
-        if directory && (self.refresh.is_some() || self.format != PhonebookFormat::Auto) {
-            return fail(
-                "url",
-                "of a directory takes neither format nor refresh: it is asked each time",
-            );
-        }
-        if self.bind.is_some() != self.password_file.is_some() {
-            return fail("bind", "and password_file go together");
-        }
-        for (key, text) in [("bind", &self.bind), ("password_file", &self.password_file)] {
-            if text
-                .as_ref()
-                .is_some_and(|t| t.is_empty() || t.len() > 512 || t.chars().any(char::is_control))
-            {
-                return fail(key, "must be 1 to 512 bytes without control characters");
-            }
         }
         Ok(())
     }

@@ -318,9 +318,15 @@ fn system_path() -> Option<PathBuf> {
 }
 
 /// The state folder of the Windows service; elsewhere a service is told its own.
+#[cfg(windows)]
 pub fn service_path() -> Option<PathBuf> {
-    let base = variable("ProgramData").filter(|_| cfg!(windows))?;
-    Some(PathBuf::from(base).join("Carillon"))
+    crate::windows::program_data::path().map(|base| base.join("Carillon"))
+}
+
+/// The state folder of the Windows service; elsewhere a service is told its own.
+#[cfg(not(windows))]
+pub fn service_path() -> Option<PathBuf> {
+    None
 }
 
 fn read_at(path: PathBuf, limit: usize) -> Result<Option<Vec<u8>>, StateError> {

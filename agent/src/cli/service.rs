@@ -32,7 +32,7 @@ const UPGRADE: Duration = Duration::from_secs(600);
 pub(super) fn carry_out(state: Option<PathBuf>, verb: ServiceVerb) -> Result<(), Failure> {
     let named = state.clone();
     let state = state.or_else(service_path).ok_or_else(|| {
-        let what = "%ProgramData% is not set; name the state folder with --state";
+        let what = "Windows names no folder for programs' data; name the state folder with --state";
         Failure::new(Exit::Usage, "no-state-folder", what)
     })?;
     match verb {

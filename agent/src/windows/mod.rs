@@ -13,6 +13,7 @@ pub mod console;
 pub mod name_servers;
 pub mod network;
 pub mod pipe;
+pub mod program_data;
 pub mod service;
 pub mod text;
 pub mod version;

@@ -221,7 +221,7 @@ pub(super) enum Verb {
         pcap: Option<PathBuf>,
     },
     /// Find a contact; add or remove one of this desk.
-    #[command(args_conflicts_with_subcommands = true)]
+    #[command(args_conflicts_with_subcommands = true, after_help = shown::CONTACTS)]
     Contacts {
         /// A part of the name or number [default: everybody].
         search: Option<String>,
@@ -232,7 +232,11 @@ pub(super) enum Verb {
         verb: Option<super::contacts::ContactsVerb>,
     },
     /// Show calls and messages, newest first; forget or export them.
+    #[command(after_help = shown::HISTORY)]
     History(super::history::HistoryArguments),
+    /// Move over from MicroSIP: write agent.yaml from its settings, or fleet.yaml from many.
+    #[command(after_help = shown::IMPORT)]
+    Import(super::import::ImportArguments),
     /// List the sound devices, or choose among them until the agent ends.
     #[command(after_help = shown::DEVICES)]
     Devices {

@@ -100,3 +100,19 @@ pub(super) const LINK: &str = "Examples:
   carillon link --list
   carillon link --allow 1
 Schemes and whether a link dials at once are set in the configuration, section 'links'.";
+
+pub(super) const IMPORT: &str = "Examples:
+  carillon import microsip.ini --password-file passwords.csv
+  carillon import --fleet settings/ --output fleet.yaml
+What is not carried over is named with the reason. docs/microsip.md lists every key.";
+
+pub(super) const CONTACTS: &str = "Examples:
+  carillon contacts berta
+  carillon contacts add 'Berta Beispiel' '+49 89 1234567'
+  carillon contacts phonebooks";
+
+pub(super) const HISTORY: &str = "Examples:
+  carillon history --missed
+  carillon history '+49 89' --kind call --json
+  carillon history export --format csv > history.csv
+  carillon history forget --all";

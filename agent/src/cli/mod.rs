@@ -14,6 +14,7 @@ mod examples;
 mod exit;
 mod features;
 mod history;
+mod import;
 mod links;
 mod open;
 mod print;
@@ -189,6 +190,7 @@ fn carry_out(arguments: Arguments) -> Result<(), Failure> {
             limit,
             verb,
         } => contacts::contacts(&state()?, search, limit, verb, json),
+        Verb::Import(asked) => import::import(state, &asked, json),
         Verb::History(asked) => history::history(&state()?, asked, json),
         Verb::Devices {
             input: None,

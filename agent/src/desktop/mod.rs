@@ -7,6 +7,7 @@
 pub mod contacts;
 pub mod history;
 pub mod hooks;
+pub mod import;
 pub mod links;
 pub mod notify;
 pub mod phonebook;

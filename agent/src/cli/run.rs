@@ -118,7 +118,7 @@ fn drive(
         ..SessionPlace::default()
     };
     let books = Books::of(&folder);
-    let services: Vec<_> = [
+    let others = [
         provisioning_service(&folder, agent_file, &board, service),
         status_service(&board, boot),
         doors::of(
@@ -135,10 +135,9 @@ fn drive(
         hooks_service(),
         notify_service(notifications),
         rest_service(pages),
-    ]
-    .into_iter()
-    .chain(manager_service())
-    .collect();
+    ];
+    // First of them: the configuration that makes the agent ready is applied as soon as provisioning starts.
+    let services: Vec<_> = manager_service().into_iter().chain(others).collect();
     let preferred = Preferred::load(&folder);
     let made = move || {
         Agent::new(instance, services)

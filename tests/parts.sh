@@ -12,5 +12,7 @@ part python3 python3 --version
 part wine wine --version
 part axe-core sed -n 's/^const PACKAGE: &str = "axe-core@\(.*\)";/\1/p' "$(dirname "$0")/src/axe.rs"
 part dunst dunst --version
+part systemd systemd-nspawn --version
+part lintian lintian --version
 part rustc rustc --version
 part kernel uname -srm

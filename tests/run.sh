@@ -3,20 +3,21 @@
 # real Kamailio, SIPp and baresip, the fleet simulator, the benchmark in its short form, the demo.
 #
 #   tests/run.sh                everything
-#   tests/run.sh NAME…          only these: units, fuzz, lab, e2e, fleet, bench, demo, windows
+#   tests/run.sh NAME…          only these: units, fuzz, lab, e2e, fleet, bench, demo, windows, debian
 set -uo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root" || exit 1
 # shellcheck source=../deploy/demo/packages.sh
 source deploy/demo/packages.sh
 target=${CARGO_TARGET_DIR:-$root/target}
-wanted=" ${*:-units fuzz lab e2e fleet bench demo} "
+wanted=" ${*:-units fuzz lab e2e fleet bench demo debian} "
 for name in $wanted; do
-    case $name in units | fuzz | lab | e2e | fleet | bench | demo | windows) ;;
-    *) echo "run.sh: ${name@Q} is none of: units fuzz lab e2e fleet bench demo windows" >&2; exit 2 ;; esac
+    case $name in units | fuzz | lab | e2e | fleet | bench | demo | windows | debian) ;;
+    *) echo "run.sh: ${name@Q} is none of: units fuzz lab e2e fleet bench demo windows debian" >&2; exit 2 ;; esac
 done
 packages=("${BUILD_PACKAGES[@]}" "${LAB_PACKAGES[@]}")
 [[ $wanted == *" windows "* ]] && packages+=("${WINDOWS_PACKAGES[@]}")
+[[ $wanted == *" debian "* ]] && packages+=("${DEBIAN_PACKAGES[@]}")
 need_packages "${packages[@]}" || exit 1
 # Fetches axe-core; often there already, and not as Debian's package, which is large.
 command -v npm >/dev/null || need_packages npm || exit 1
@@ -90,7 +91,7 @@ fi
 # The release builds link for minutes on one core each, and fuzzing takes what is left: all side by side. Nothing here is
 # judged by time. Each has a folder of its own, since cargo lets one build at a time into a folder; and each package is built
 # by itself, since features asked for by one must not grow the other.
-wants_programs() { wants e2e || wants fleet || wants bench || wants demo || wants windows; }
+wants_programs() { wants e2e || wants fleet || wants bench || wants demo || wants windows || wants debian; }
 builds=()
 # built NAME COMMAND… : in the background, with its output and its time kept.
 built() {
@@ -115,6 +116,10 @@ if wants_programs; then
     built "release build: agent" cargo build --quiet --release -p carillon-agent
     built "release build: server" server_program
     wants windows && built "build for Windows" deploy/windows/build.sh programs
+fi
+if wants debian; then
+    rm -rf "$target/debian"
+    built "a fresh Debian" tests/debian.sh --base "$target/debian"
 fi
 if wants fuzz; then
     suite "fuzz targets, 20 s each" one tests/fuzz.sh 20
@@ -163,6 +168,9 @@ if wants windows; then
 fi
 if wants demo; then
     suite "demo" one deploy/demo.sh --once
+fi
+if wants debian; then
+    CARILLON_DEBIAN_BASE=$target/debian suite "Debian packages" one tests/debian.sh
 fi
 
 echo

@@ -40,6 +40,8 @@ impl Wine {
         let place = wine.drive("windows/system32").join(name);
         std::fs::copy(missing_library, place)
             .map_err(|e| Fault::system("put a library into Wine's system folder", e))?;
+        // As after a start of the machine: what set it up is gone.
+        wine.shut_down();
         Ok(wine)
     }
 
@@ -148,6 +150,13 @@ impl Wine {
         })
     }
 
+    /// Ends the server of this prefix, and with it all that runs there.
+    fn shut_down(&self) {
+        let mut end = Command::new("wineserver");
+        self.dress(end.args(["-k", "-w"]));
+        let _ = end.status();
+    }
+
     fn command<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new("wine");
         command.args(args);
@@ -171,9 +180,6 @@ impl Wine {
 
 impl Drop for Wine {
     fn drop(&mut self) {
-        // Ends the server of this prefix, and with it all that runs there.
-        let mut end = Command::new("wineserver");
-        self.dress(end.args(["-k", "-w"]));
-        let _ = end.status();
+        self.shut_down();
     }
 }

@@ -3,7 +3,9 @@
 use super::convert::{Source, address, id};
 use super::features;
 use super::yaml::Node;
-use carillon_schemas::sip_address::split_port;
+use carillon_schemas::Secret;
+use carillon_schemas::config::Contact;
+use carillon_schemas::sip_address::{is_host, split_port};
 
 /// The account of that section; `None` when it cannot be one.
 pub(super) fn convert(
@@ -13,7 +15,7 @@ pub(super) fn convert(
 ) -> Option<Node> {
     let ini = source.ini;
     let value = |key: &str| ini.value(section, key);
-    let server = value("server").filter(|server| split_port(server).is_some());
+    let server = value("server").filter(|server| is_server(server));
     if server.is_none() && value("server").is_some() {
         source.leave(section, "server", "it is no host or host:port");
     }
@@ -42,23 +44,30 @@ pub(super) fn convert(
         source.leave(section, "SRTP", why);
     }
     if let Some(number) = value("voicemailNumber") {
-        let contact = Node::Map(vec![
-            ("name", Node::text(format!("Voicemail {user}"))),
-            ("number", Node::text(number)),
-        ]);
-        contacts.push(contact);
+        let contact = Contact {
+            name: format!("Voicemail {user}"),
+            number: number.to_owned(),
+        };
+        if contact.validate("contact").is_ok() {
+            contacts.push(Node::Map(vec![
+                ("name", Node::text(contact.name)),
+                ("number", Node::text(contact.number)),
+            ]));
+        } else {
+            source.leave(section, "voicemailNumber", "it is no number");
+        }
     }
     let registrar = server.filter(|server| *server != host);
     let without_port = registrar.or_else(|| {
         let with_port = split_port(domain).is_some_and(|(_, port)| port.is_some());
-        with_port.then_some(domain)
+        (with_port && is_server(domain)).then_some(domain)
     });
     let proxy = value("proxy").map(|proxy| {
         let proxy = proxy.trim_start_matches("sip:").trim_start_matches("sips:");
         proxy.split(';').next().unwrap_or_default().to_owned()
     });
     let proxy = proxy.filter(|proxy| {
-        let good = split_port(proxy).is_some();
+        let good = is_server(proxy);
         if !good {
             source.leave(section, "proxy", "it is no host or host:port");
         }
@@ -111,7 +120,9 @@ pub(super) fn convert(
         ),
         (
             "username",
-            value("authID").filter(|id| *id != user).map(Node::text),
+            value("authID")
+                .filter(|id| *id != user)
+                .and_then(|text| shown(source, section, "authID", text)),
         ),
         ("password", password),
         ("registrar", without_port.map(Node::text)),
@@ -141,12 +152,22 @@ fn password(source: &mut Source<'_>, section: &str, user: &str, host: &str) -> O
         return Some(Node::text(password.expose()));
     }
     let stored = source.ini.value(section, "password")?;
-    if source.plain_passwords {
+    if source.plain_passwords && Secret::new(stored.to_owned()).is_ok() {
         return Some(Node::text(stored));
+    }
+    if source.plain_passwords {
+        let why = "it holds control characters or is too long";
+        source.leave(section, "password", why);
+        return None;
     }
     let why = "it is obfuscated in a way that is not documented; give it by --password-file, or say --plain-passwords where the file holds it in the clear";
     source.leave(section, "password", why);
     None
+}
+
+/// `host` or `host:port`.
+fn is_server(text: &str) -> bool {
+    split_port(text).is_some_and(|(host, port)| is_host(host) && port != Some(0))
 }
 
 /// A number within bounds; the nearest bound of one that is not.

@@ -68,10 +68,14 @@ impl Source<'_> {
     }
 
     pub(super) fn leave(&mut self, section: &str, key: &str, why: impl Into<String>) {
-        self.left.push(Left {
+        let left = Left {
             key: format!("[{section}] {key}"),
             why: why.into(),
-        });
+        };
+        // What counts for every account is said once.
+        if !self.left.contains(&left) {
+            self.left.push(left);
+        }
     }
 }
 

@@ -164,6 +164,15 @@ fn a_call_is_led_from_the_panel() {
     browser.wait_text("The connection is good", SOON).unwrap();
     section.note("quality shown");
 
+    browser.click("[data-act=mute]").unwrap();
+    browser.wait_text("Microphone muted", SOON).unwrap();
+    world.wait_calls("a muted call", |calls| calls[0]["muted"] == true);
+    browser.click("[data-act=mute]").unwrap();
+    browser
+        .wait_for("[data-act=mute][aria-pressed=false]", SOON)
+        .unwrap();
+    section.note("muted");
+
     browser.click("[data-act=hold]").unwrap();
     browser.wait_text("On hold", SOON).unwrap();
     world.wait_calls("a held call", |calls| calls[0]["on_hold"] == true);
@@ -250,7 +259,66 @@ fn a_call_is_led_from_the_panel() {
         .wait_for("[data-act=quiet][aria-pressed=false]", SOON)
         .unwrap();
     section.note("do not disturb, switched here and at the command line");
+
+    books(&world, &browser);
+    section.note("contacts, history, messages, devices");
     assert_eq!(browser.complaints().unwrap(), Vec::<String>::new());
+}
+
+/// What is known and remembered, and the devices.
+fn books(world: &World, browser: &Browser) {
+    go(browser, "contacts");
+    browser.wait_text("Anna Berger", SOON).unwrap();
+    browser.click(".adding summary").unwrap();
+    browser
+        .type_into(".adding [name=name]", "Dora Egger")
+        .unwrap();
+    browser
+        .type_into(".adding [name=number]", "+43 1 2345\u{e007}")
+        .unwrap();
+    browser
+        .wait_text("Dora Egger is a contact now", SOON)
+        .unwrap();
+    browser
+        .wait_for("[data-act=forget][aria-label='Remove Dora Egger']", SOON)
+        .unwrap();
+    browser.click("[data-act=forget]").unwrap();
+    browser
+        .wait_text("Dora Egger is no contact any more", SOON)
+        .unwrap();
+
+    go(browser, "history");
+    for text in ["Carol Danvers", "Outgoing", "Missed", "Put through"] {
+        browser.wait_text(text, SOON).unwrap();
+    }
+
+    // To oneself: the proxy brings it back.
+    go(browser, "messages");
+    browser.type_into("#to", "1001\u{e007}").unwrap();
+    browser.wait_for("#text", SOON).unwrap();
+    browser.type_into("#text", "Lunch <i>now</i>?").unwrap();
+    browser.click("[data-act=send] button").unwrap();
+    browser.wait_for(".thread .ours", SOON).unwrap();
+    browser.wait_for(".thread .theirs", SOON).unwrap();
+    browser.wait_text("Lunch <i>now</i>?", SOON).unwrap();
+
+    go(browser, "sound");
+    browser.wait_for("[data-which=input]", SOON).unwrap();
+    let choose = "const field = document.querySelector('select[data-which=output]'); field.value = 'default'; \
+                  field.dispatchEvent(new Event('change', {bubbles: true}))";
+    browser.run(choose).unwrap();
+    patience::until("the chosen device", SOON, || {
+        let devices = world
+            .desk
+            .ask("GET", "/v1/devices", "")
+            .map_err(|e| e.to_string())?;
+        if devices["output"] == "default" {
+            Ok(())
+        } else {
+            Err(devices.to_string())
+        }
+    })
+    .unwrap();
 }
 
 /// Every view at rest, in a call and while it rings.

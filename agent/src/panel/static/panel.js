@@ -9,7 +9,7 @@ import { button, h, icon, name, patch, plain } from "./element.js";
 import { history, historyActs, historyTyped } from "./history.js";
 import { messageActs, messages, textReceived } from "./messages.js";
 import { clock, nameOf, short } from "./people.js";
-import { changed, current, dismiss, drawnBy, incoming, learn, learnContacts, learnHistory, learnLinks, learnSound, note, state } from "./state.js";
+import { changed, current, dismiss, drawnBy, incoming, learn, learnContacts, learnHistory, learnLinks, learnMessages, learnSound, note, state } from "./state.js";
 import { levels, sound, soundChanges } from "./sound.js";
 import { follow, whileShown } from "./stream.js";
 
@@ -109,11 +109,7 @@ const watchLevels = whileShown("/v1/levels", levels, (error) => {
 function happened(event, data) {
   switch (event) {
     case "call_changed": return callChanged(data);
-    case "call_ended":
-      callEnded(data);
-      // The agent writes it down when it hears of it, which is now.
-      setTimeout(learnHistory, 300);
-      return;
+    case "call_ended": return callEnded(data);
     case "account_changed": {
       const account = state.status.accounts.find((known) => known.id === data.id);
       if (!account) return learn();
@@ -132,7 +128,7 @@ function happened(event, data) {
     case "media_trouble": return note(plain(data.text), "bad");
     case "link_asked": case "link_settled": return learnLinks();
     case "contacts_changed": return learnContacts();
-    case "history_changed": return learnHistory();
+    case "history_changed": learnHistory(); return learnMessages();
     case "config_applied": case "account_removed": case "events_missed": return learn();
     case "devices_changed": if (state.view === "sound") learnSound(); return undefined;
     default: return undefined;

@@ -19,14 +19,15 @@ export function sound() {
       part("input", "mic", "Microphone", devices, levels && "Speak, and the bar moves."),
       part("output", "sound", "Speaker", devices, levels && "The bar moves when something is played."),
       part("ring", "bell", "Ringing", devices, "Where incoming calls are heard.")),
+    devices?.trouble && h("p", { class: "trouble" }, plain(devices.trouble)),
     h("p", { class: "soft" }, "A change takes effect at once, in a call too, and lasts until Carillon is started anew."),
   ];
 }
 
 function part(which, symbol, title, devices, hint) {
   const way = which === "input" ? "input" : "output";
-  const all = (devices.devices ?? (Array.isArray(devices) ? devices : [])).filter((device) => device[way]);
-  const chosen = devices[which] ?? devices.chosen?.[which] ?? "default";
+  const all = devices.devices.filter((device) => device[way]);
+  const chosen = devices[which] ?? "default";
   const known = ["default", ...all.map((device) => device.id)].includes(chosen) || all.some((device) => device.name === chosen);
   const volume = state.volume?.[which];
   return h("fieldset", { class: "card" },
@@ -38,7 +39,7 @@ function part(which, symbol, title, devices, hint) {
         all.map((device) => option(device.id ?? device.name, plain(device.name), device.name === chosen ? device.id : chosen)))),
     volume !== undefined && h("label", { class: "field" }, h("span", { class: "split" }, "Volume", h("output", {}, `${volume} %`)),
       h("input", { type: "range", min: "0", max: "200", step: "5", value: String(volume), "data-change": "volume", "data-which": which })),
-    which !== "ring" && has("/v1/levels") && h("div", { class: "meter", role: "meter", "aria-label": `Level of the ${title.toLowerCase()}`, "aria-valuemin": String(QUIETEST), "aria-valuemax": "0", "aria-valuenow": String(Math.round(Math.max(QUIETEST, state.level[which]))), "data-level": which, "data-own": true }, h("span", {})),
+    which !== "ring" && has("/v1/levels") && h("div", { class: "meter", role: "meter", "aria-label": `Level of the ${title.toLowerCase()}`, "aria-valuemin": String(QUIETEST), "aria-valuemax": "0", "aria-valuenow": String(Math.round(Math.max(QUIETEST, state.level[which] ?? QUIETEST))), "data-level": which, "data-own": true }, h("span", {})),
     hint && h("p", { class: "soft" }, hint));
 }
 

@@ -89,7 +89,7 @@ impl World {
     /// A call that Zoë places and our panel takes.
     fn incoming(&mut self, browser: &Browser) {
         self.zoe.dial(OURS).unwrap();
-        browser.wait_text("Incoming call", SOON).unwrap();
+        browser.wait_for(".ringing", SOON).unwrap();
     }
 }
 
@@ -110,6 +110,12 @@ fn picture(browser: &Browser, name: &str) {
         let folder = workspace().join(Path::new(&folder));
         browser.picture(&folder, name).unwrap();
     }
+}
+
+/// Clicks what is on the page, or will be in a moment.
+fn click(browser: &Browser, selector: &str) {
+    browser.wait_for(selector, SOON).unwrap();
+    browser.click(selector).unwrap();
 }
 
 fn go(browser: &Browser, view: &str) {
@@ -141,15 +147,13 @@ fn a_call_is_led_from_the_panel() {
     browser.press("\u{e007}").unwrap();
     world.zoe.wait_event("CALL_INCOMING", SOON).unwrap();
     world.zoe.answer().unwrap();
-    browser.wait_text("Connected", SOON).unwrap();
+    browser.wait_for(".call.on:not(.held)", SOON).unwrap();
     section.note("dialled");
 
-    browser.click("[data-act=open][data-what=keypad]").unwrap();
+    click(&browser, "[data-act=open][data-what=keypad]");
     browser.wait_for(".drawer .keys", SOON).unwrap();
     for key in ["4", "2"] {
-        browser
-            .click(&format!(".drawer [data-digit='{key}']"))
-            .unwrap();
+        click(&browser, &format!(".drawer [data-digit='{key}']"));
     }
     patience::until("the digits at the other side", SOON, || {
         match world.zoe.heard_digits().as_str() {
@@ -160,29 +164,27 @@ fn a_call_is_led_from_the_panel() {
     .unwrap();
     section.note("keys pressed");
 
-    browser.click("[data-act=open][data-what=sound]").unwrap();
+    click(&browser, "[data-act=open][data-what=sound]");
     browser.wait_text("The connection is good", SOON).unwrap();
     section.note("quality shown");
 
-    browser.click("[data-act=mute]").unwrap();
+    click(&browser, "[data-act=mute]");
     browser.wait_text("Microphone muted", SOON).unwrap();
     world.wait_calls("a muted call", |calls| calls[0]["muted"] == true);
-    browser.click("[data-act=mute]").unwrap();
+    click(&browser, "[data-act=mute]");
     browser
         .wait_for("[data-act=mute][aria-pressed=false]", SOON)
         .unwrap();
     section.note("muted");
 
-    browser.click("[data-act=hold]").unwrap();
-    browser.wait_text("On hold", SOON).unwrap();
+    click(&browser, "[data-act=hold]");
+    browser.wait_for(".call.held", SOON).unwrap();
     world.wait_calls("a held call", |calls| calls[0]["on_hold"] == true);
-    browser.click("[data-act=hold]").unwrap();
-    browser.wait_text("Connected", SOON).unwrap();
+    click(&browser, "[data-act=hold]");
+    browser.wait_for(".call.on:not(.held)", SOON).unwrap();
     section.note("held and taken back");
 
-    browser
-        .click("[data-act=open][data-what=transfer]")
-        .unwrap();
+    click(&browser, "[data-act=open][data-what=transfer]");
     browser.wait_for("[id^=to-]", SOON).unwrap();
     browser.type_into("[id^=to-]", "1003").unwrap();
     browser.press("\u{e007}").unwrap();
@@ -195,7 +197,7 @@ fn a_call_is_led_from_the_panel() {
     section.note("transferred blindly");
 
     // Somebody types while it begins to ring: the call takes neither the focus nor the keys.
-    browser.click("#number").unwrap();
+    click(&browser, "#number");
     browser.press("17").unwrap();
     world.incoming(&browser);
     browser.press("3ad").unwrap();
@@ -209,28 +211,26 @@ fn a_call_is_led_from_the_panel() {
         .run("return document.getElementById('announce').textContent")
         .unwrap();
     assert!(said.as_str().unwrap().starts_with("Zoë"), "{said}");
-    browser.click("[data-act=answer]").unwrap();
-    browser.wait_text("Connected", SOON).unwrap();
+    click(&browser, "[data-act=answer]");
+    browser.wait_for(".call.on:not(.held)", SOON).unwrap();
     section.note("answered");
 
     // The second call holds the first, and both are put through to each other.
     browser
         .run("document.getElementById('number').value = ''")
         .unwrap();
-    browser.click("[data-act=hold]").unwrap();
-    browser.wait_text("On hold", SOON).unwrap();
+    click(&browser, "[data-act=hold]");
+    browser.wait_for(".call.held", SOON).unwrap();
     browser.type_into("#number", "1003\u{e007}").unwrap();
     world.carol.wait_event("CALL_INCOMING", SOON).unwrap();
     world.carol.answer().unwrap();
     world.wait_calls("two calls", |calls| {
         calls.len() == 2 && calls.iter().all(|call| call["state"] == "established")
     });
-    browser.wait_text("Connected", SOON).unwrap();
-    browser
-        .click(".card.on:not(.held) [data-act=open][data-what=transfer]")
-        .unwrap();
+    browser.wait_for(".call.on:not(.held)", SOON).unwrap();
+    click(&browser, ".call.held [data-act=open][data-what=transfer]");
     browser.wait_for("[data-act=attend]", SOON).unwrap();
-    browser.click("[data-act=attend]").unwrap();
+    click(&browser, "[data-act=attend]");
     world.wait_calls("the end of both calls", <[Value]>::is_empty);
     world.carol.hang_up().unwrap();
     section.note("transferred with a word before");
@@ -240,12 +240,12 @@ fn a_call_is_led_from_the_panel() {
     world.incoming(&browser);
     std::thread::sleep(Duration::from_millis(1_000));
     browser.press("a").unwrap();
-    browser.wait_text("Connected", SOON).unwrap();
+    browser.wait_for(".call.on:not(.held)", SOON).unwrap();
     browser.press("x").unwrap();
     world.wait_calls("the end", <[Value]>::is_empty);
 
     world.incoming(&browser);
-    browser.click("[data-act=hangup]").unwrap();
+    click(&browser, "[data-act=hangup]");
     world.wait_calls("the end", <[Value]>::is_empty);
     world.incoming(&browser);
     world.zoe.hang_up().unwrap();
@@ -269,7 +269,7 @@ fn a_call_is_led_from_the_panel() {
 fn books(world: &World, browser: &Browser) {
     go(browser, "contacts");
     browser.wait_text("Anna Berger", SOON).unwrap();
-    browser.click(".adding summary").unwrap();
+    click(browser, ".adding summary");
     browser
         .type_into(".adding [name=name]", "Dora Egger")
         .unwrap();
@@ -282,7 +282,7 @@ fn books(world: &World, browser: &Browser) {
     browser
         .wait_for("[data-act=forget][aria-label='Remove Dora Egger']", SOON)
         .unwrap();
-    browser.click("[data-act=forget]").unwrap();
+    click(browser, "[data-act=forget]");
     browser
         .wait_text("Dora Egger is no contact any more", SOON)
         .unwrap();
@@ -297,7 +297,7 @@ fn books(world: &World, browser: &Browser) {
     browser.type_into("#to", "1001\u{e007}").unwrap();
     browser.wait_for("#text", SOON).unwrap();
     browser.type_into("#text", "Lunch <i>now</i>?").unwrap();
-    browser.click("[data-act=send] button").unwrap();
+    click(browser, "[data-act=send] button");
     browser.wait_for(".thread .ours", SOON).unwrap();
     browser.wait_for(".thread .theirs", SOON).unwrap();
     browser.wait_text("Lunch <i>now</i>?", SOON).unwrap();
@@ -347,17 +347,15 @@ fn every_view(world: &mut World, browser: &Browser, what: &str, pictures: &[(&st
     world.incoming(browser);
     examine(browser, &format!("ringing, {what}"));
     take("ringing");
-    browser.click("[data-act=answer]").unwrap();
-    browser.wait_text("Connected", SOON).unwrap();
+    click(browser, "[data-act=answer]");
+    browser.wait_for(".call.on:not(.held)", SOON).unwrap();
     for drawer in ["keypad", "transfer", "sound"] {
-        browser
-            .click(&format!("[data-act=open][data-what={drawer}]"))
-            .unwrap();
+        click(browser, &format!("[data-act=open][data-what={drawer}]"));
         browser.wait_for(".drawer", SOON).unwrap();
         examine(browser, &format!("{drawer}, {what}"));
     }
     take("call");
-    browser.click("[data-act=hangup]").unwrap();
+    click(browser, "[data-act=hangup]");
     world.wait_calls("the end", <[Value]>::is_empty);
     assert_eq!(browser.complaints().unwrap(), Vec::<String>::new());
 }

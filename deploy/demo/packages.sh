@@ -51,7 +51,7 @@ BUILD_PACKAGES=(build-essential cmake pkg-config libasound2-dev)
 # What the demo runs on.
 DEMO_PACKAGES=(kamailio kamailio-sqlite-modules sqlite3 jq procps)
 # What the suites and the benchmark run on.
-LAB_PACKAGES=("${DEMO_PACKAGES[@]}" kamailio-presence-modules chromium chromium-driver sip-tester baresip-core tshark pulseaudio pulseaudio-utils git kamailio-tls-modules kamailio-websocket-modules dnsmasq-base nftables iproute2 sipvicious nodejs python3 xdg-utils dunst dbus-bin dbus-daemon xvfb)
+LAB_PACKAGES=("${DEMO_PACKAGES[@]}" kamailio-presence-modules chromium chromium-driver sip-tester baresip-core tshark pulseaudio pulseaudio-utils git kamailio-tls-modules kamailio-websocket-modules dnsmasq-base nftables iproute2 sipvicious nodejs python3 xdg-utils dunst dbus-bin dbus-daemon xvfb desktop-file-utils)
 # What the Debian packages are built, checked and tried with.
 DEBIAN_PACKAGES=(debhelper lintian mmdebstrap systemd-container)
 # What the Windows programs are built with on Debian, and tried under.

@@ -10,8 +10,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::BrowserError;
 use crate::driver::Driver;
+use crate::{BrowserError, Desktop};
 
 /// The key under which WebDriver hands over an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
@@ -67,26 +67,12 @@ impl Browser {
     /// # Errors
     /// As [`Browser::start`].
     pub fn start_with(look: Look) -> Outcome<Self> {
-        let profile =
-            TempDir::with_prefix("carillon-browser-").map_err(|why| BrowserError::Broken {
-                tried: "making a folder for the browser".into(),
-                why,
-            })?;
-        let driver = Driver::start()?;
+        let profile = profile()?;
+        let driver = Driver::start(&[])?;
         let (width, height) = look.size;
-        let mut flags = vec![
-            "--headless=new".to_owned(),
-            "--no-sandbox".into(),
-            "--disable-gpu".into(),
-            "--disable-quic".into(),
-            "--disable-dev-shm-usage".into(),
-            "--no-first-run".into(),
-            "--disable-background-networking".into(),
-            "--disable-component-update".into(),
-            "--disable-sync".into(),
-            format!("--window-size={width},{height}"),
-            format!("--user-data-dir={}", profile.path().display()),
-        ];
+        let mut flags = flags(&profile);
+        flags.push("--headless=new".into());
+        flags.push(format!("--window-size={width},{height}"));
         if look.dark {
             flags.push("--blink-settings=preferredColorScheme=0".into());
         }
@@ -103,7 +89,33 @@ impl Browser {
                 "prefs": {"profile.managed_default_content_settings.javascript": scripts},
             },
         }}});
-        let answer = driver.ask("POST", "/session", &wanted)?;
+        Self::with(driver, profile, &wanted)
+    }
+
+    /// Starts a browser with a window on a desktop. Links of these schemes on pages of `origin` are opened without a
+    /// question, as after the tick at 'always allow'.
+    ///
+    /// # Errors
+    /// As [`Browser::start`].
+    pub fn start_on(desktop: &Desktop, origin: &str, schemes: &[&str]) -> Outcome<Self> {
+        let profile = profile()?;
+        let driver = Driver::start(&desktop.environment)?;
+        let allowed: serde_json::Map<_, _> = schemes
+            .iter()
+            .map(|scheme| ((*scheme).to_owned(), Value::Bool(true)))
+            .collect();
+        let wanted = json!({"capabilities": {"alwaysMatch": {
+            "browserName": "chrome",
+            "goog:chromeOptions": {
+                "args": flags(&profile),
+                "prefs": {"protocol_handler": {"allowed_origin_protocol_pairs": {origin: allowed}}},
+            },
+        }}});
+        Self::with(driver, profile, &wanted)
+    }
+
+    fn with(driver: Driver, profile: TempDir, wanted: &Value) -> Outcome<Self> {
+        let answer = driver.ask("POST", "/session", wanted)?;
         let session = answer["sessionId"].as_str().unwrap_or_default().to_owned();
         Ok(Self {
             session,
@@ -322,4 +334,29 @@ impl Drop for Browser {
         let session = format!("/session/{}", self.session);
         let _ = self.driver.ask("DELETE", &session, &Value::Null);
     }
+}
+
+fn profile() -> Outcome<TempDir> {
+    TempDir::with_prefix("carillon-browser-").map_err(|why| BrowserError::Broken {
+        tried: "making a folder for the browser".into(),
+        why,
+    })
+}
+
+/// What every browser of a suite is told.
+fn flags(profile: &TempDir) -> Vec<String> {
+    [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--disable-dev-shm-usage",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+    ]
+    .into_iter()
+    .map(str::to_owned)
+    .chain([format!("--user-data-dir={}", profile.path().display())])
+    .collect()
 }

@@ -2,6 +2,7 @@
 //!
 //! Owns the process: it goes with its owner, and when the suite itself is killed (`setpriv --pdeathsig`).
 
+use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Read, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -24,9 +25,11 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    pub(crate) fn start() -> Result<Self, BrowserError> {
+    /// Starts it with these variables beside the suite's own.
+    pub(crate) fn start(environment: &[(OsString, OsString)]) -> Result<Self, BrowserError> {
         let mut process = Command::new("setpriv")
             .args(["--pdeathsig", "TERM", "--", "chromedriver", "--port=0"])
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

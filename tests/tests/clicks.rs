@@ -1,6 +1,11 @@
 //! A link clicked in a real browser: Chromium asks the desktop, the desktop runs what the package installs, and the
 //! agent asks or dials.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a suite ends where its world is not as it should be"
+)]
+
 use std::ffi::OsString;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;

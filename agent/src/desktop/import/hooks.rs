@@ -5,21 +5,21 @@ use carillon_schemas::hook::{Hook, HookEvent};
 use super::convert::Source;
 use super::yaml::Node;
 
-/// Each command and the event it waits for.
-const COMMANDS: [(&str, HookEvent); 7] = [
-    ("cmdOutgoingCall", HookEvent::Outgoing),
-    ("cmdIncomingCall", HookEvent::Incoming),
-    ("cmdCallRing", HookEvent::Ringing),
-    ("cmdCallAnswer", HookEvent::Answered),
-    ("cmdCallStart", HookEvent::MediaStarted),
-    ("cmdCallBusy", HookEvent::Busy),
-    ("cmdCallEnd", HookEvent::Ended),
+/// Each command, the event it waits for, and whether of incoming calls alone.
+const COMMANDS: [(&str, HookEvent, bool); 7] = [
+    ("cmdOutgoingCall", HookEvent::Outgoing, false),
+    ("cmdIncomingCall", HookEvent::Incoming, false),
+    ("cmdCallRing", HookEvent::Ringing, true),
+    ("cmdCallAnswer", HookEvent::Answered, true),
+    ("cmdCallStart", HookEvent::Answered, false),
+    ("cmdCallBusy", HookEvent::Busy, false),
+    ("cmdCallEnd", HookEvent::Ended, false),
 ];
 
 /// The hooks of a file.
 pub(super) fn convert(source: &mut Source<'_>) -> Node {
     let mut hooks = Vec::new();
-    for (key, event) in COMMANDS {
+    for (key, event, incoming) in COMMANDS {
         // Quotes around the whole hold a path with spaces together.
         let command = source
             .setting(key)
@@ -41,10 +41,12 @@ pub(super) fn convert(source: &mut Source<'_>) -> Node {
             );
             continue;
         }
-        hooks.push(Node::Map(vec![
-            ("\"on\"", Node::word(event.as_str())),
-            ("run", Node::List(run.into_iter().map(Node::text).collect())),
-        ]));
+        let mut node = vec![("\"on\"", Node::word(event.as_str()))];
+        if incoming {
+            node.push(("direction", Node::word("incoming")));
+        }
+        node.push(("run", Node::List(run.into_iter().map(Node::text).collect())));
+        hooks.push(Node::Map(node));
     }
     Node::List(hooks)
 }

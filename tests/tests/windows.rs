@@ -9,11 +9,14 @@
 )]
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use carillon_tests::desk::Desk;
 use carillon_tests::kamailio::Kamailio;
 use carillon_tests::pair::SOON;
 use carillon_tests::patience;
+use carillon_tests::process::Process;
+use carillon_tests::recording::Recording;
 use carillon_tests::section::Section;
 use carillon_tests::server::Server;
 use carillon_tests::wine::Wine;
@@ -27,6 +30,7 @@ const TITLE: &str = "Carillon softphone";
 const SERVICE: &str = "HKLM\\System\\CurrentControlSet\\Services\\Carillon";
 const MEMORY: &str = "HKLM\\Software\\Carillon";
 const AT_LOG_ON: &str = "HKLM\\Software\\Microsoft\\Windows\\CurrentVersion\\Run";
+const HEARD: &str = "heard.wav";
 const SCHEMES: [&str; 4] = ["sip", "sips", "tel", "callto"];
 
 /// A part that tests/windows.sh has built.
@@ -85,7 +89,9 @@ impl World {
         let mut caller = Desk::new("caller").unwrap();
         std::fs::create_dir_all(caller.state()).unwrap();
         let accounts = account("2001", "  ");
-        let yaml = format!("accounts:\n{accounts}media: {{input: 'tone:440', output: 'null'}}\n");
+        let heard = caller.folder().join(HEARD);
+        let media = format!("{{input: 'tone:440', output: 'wav:{}'}}", heard.display());
+        let yaml = format!("accounts:\n{accounts}media: {media}\n");
         std::fs::write(caller.state().join("agent.yaml"), yaml).unwrap();
         caller.run().unwrap();
         caller.wait_account("main", "registered", SOON).unwrap();
@@ -119,11 +125,31 @@ impl World {
             heard(&status).ok_or_else(|| status.to_string())
         })
         .unwrap();
+        std::thread::sleep(Duration::from_secs(2));
         self.caller.hang_up().unwrap();
         let silent = |status: &Value| (status["calls"] == Value::Array(Vec::new())).then_some(());
         wine.wait_status("the end of the call", PROGRAM, silent)
             .unwrap();
+        self.caller.wait_no_call(SOON).unwrap();
+        // Wine shares the machine with its own server and draws sound late: the tone, not its purity, is asked for.
+        let newest = std::fs::read_dir(self.caller.folder()).unwrap();
+        let newest = newest
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|ending| ending == "wav"))
+            .max_by_key(|path| path.metadata().unwrap().modified().unwrap())
+            .unwrap();
+        let tone = Recording::open(&newest).unwrap().tone().unwrap();
+        assert!((tone.frequency - 620.0).abs() < 5.0, "{tone}");
+        println!("   the caller heard {tone}");
+        std::fs::remove_file(newest).unwrap();
     }
+}
+
+/// The service has no sound of its own: this session lends it some, over the named pipe.
+fn session(wine: &Wine) -> Process {
+    let sound = ["session", "--input", "tone:620", "--output", "null"];
+    wine.spawn("session", [PROGRAM].into_iter().chain(sound))
+        .unwrap()
 }
 
 fn registered(wine: &Wine) -> Value {
@@ -244,11 +270,9 @@ fn the_msi_installs_serves_upgrades_and_leaves() {
         assert!(!wine.registry(key).unwrap().contains(&ticket));
     }
     assert!(before["link"]["desk"].is_string(), "{before}");
-    // The service has no sound of its own: this session lends it some, over the named pipe.
-    let sound = ["session", "--input", "tone:620", "--output", "null"];
-    let session = wine.spawn("session", [PROGRAM].into_iter().chain(sound));
-    let session = session.unwrap();
+    let lent = session(&wine);
     world.call(&wine);
+    drop(lent);
     section.note("a call from Linux was answered, with sound both ways by the session's devices");
 
     // Upgrades that fail: the new program refuses this desk; what it is given is broken.
@@ -278,9 +302,9 @@ fn the_msi_installs_serves_upgrades_and_leaves() {
     );
     let kept = std::fs::read_to_string(state.join("agent.yaml")).unwrap();
     assert!(kept.contains("# given"), "{kept}");
-    // The session part has found the new service.
+    let lent = session(&wine);
     world.call(&wine);
-    drop(session);
+    drop(lent);
     section.note("upgraded: the same desk, the same choices, and it answers");
 
     let downgrade = wine.installer("/i", &part("one.msi"), &[]).unwrap();

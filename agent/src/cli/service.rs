@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::arguments::ServiceVerb;
 use super::exit::{Exit, Failure};
@@ -28,6 +28,8 @@ const IDENTITY: [&str; 6] = [
 /// Says that a newer version is taking over, and for how long that is believed.
 const UPGRADING: &str = "upgrading";
 const UPGRADE: Duration = Duration::from_secs(600);
+/// How long a service that was stopped may hold its files.
+const GONE: Duration = Duration::from_secs(20);
 
 pub(super) fn carry_out(state: Option<PathBuf>, verb: ServiceVerb) -> Result<(), Failure> {
     let named = state.clone();
@@ -49,7 +51,7 @@ pub(super) fn carry_out(state: Option<PathBuf>, verb: ServiceVerb) -> Result<(),
         }
         ServiceVerb::Check { config, upgrade } => check(&state, config.as_deref(), upgrade),
         ServiceVerb::Prepare { config } => prepare(&state, config.as_deref()),
-        ServiceVerb::Forget { keep_identity } => forget(&state, keep_identity),
+        ServiceVerb::Forget { keep_identity } => forget_within(GONE, &state, keep_identity),
     }
 }
 
@@ -86,6 +88,7 @@ fn check(state: &Path, config: Option<&Path>, upgrade: bool) -> Result<(), Failu
 
 /// Makes the state folder, and puts a checked `agent.yaml` into it.
 fn prepare(state: &Path, config: Option<&Path>) -> Result<(), Failure> {
+    service::wait_gone();
     let folder = StateFolder::open(state).map_err(run::state_failure)?;
     folder.remove(UPGRADING).map_err(run::state_failure)?;
     let Some(config) = config else {
@@ -103,6 +106,17 @@ fn checked(config: &Path) -> Result<Vec<u8>, Failure> {
         .map_err(|e| invalid(e.to_string()))?
         .ok_or_else(|| invalid(format!("{} is not there", config.display())))?;
     fs::read(config).map_err(|e| invalid(format!("{}: {e}", config.display())))
+}
+
+/// The same with patience for a service that was just stopped and still holds its files. Blocks.
+fn forget_within(patience: Duration, state: &Path, keep_identity: bool) -> Result<(), Failure> {
+    let begun = Instant::now();
+    loop {
+        match forget(state, keep_identity) {
+            Err(_) if begun.elapsed() < patience => std::thread::sleep(Duration::from_millis(100)),
+            other => return other,
+        }
+    }
 }
 
 /// Takes the state away: all of it, or all but who the desk is.

@@ -72,7 +72,7 @@ pub fn name_of(state: &Path) -> String {
 pub fn make(name: &str, first: bool) -> io::Result<NamedPipeServer> {
     let own = own_sid()?;
     let rights = Rights::of(&format!(
-        "D:P(D;;GA;;;NU)(A;;GA;;;{own})(A;;GA;;;SY)(A;;GA;;;BA)(A;;{GUEST:#x};;;IU)"
+        "O:{own}D:P(D;;GA;;;NU)(A;;GA;;;{own})(A;;GA;;;SY)(A;;GA;;;BA)(A;;{GUEST:#x};;;IU)"
     ))?;
     let mut attributes = SECURITY_ATTRIBUTES {
         nLength: size_of::<SECURITY_ATTRIBUTES>() as u32,

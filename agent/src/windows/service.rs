@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 use windows_service::service::{
@@ -38,6 +38,9 @@ const RESTARTS: [Duration; 3] = [
 const FORGIVEN: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long to wait for a service to stop before it is deleted.
 const STOPPING: Duration = Duration::from_secs(30);
+
+/// How long a service that is deleted may still be there, stopped.
+const REPAIRED: Duration = Duration::from_secs(2);
 
 /// Told once when the service is to end.
 #[derive(Debug, Clone, Default)]
@@ -125,7 +128,7 @@ pub fn uninstall() -> Result<(), ServiceError> {
         .map_err(|e| failed("find", &e))?;
     // One that does not run cannot be stopped.
     let _ = service.stop();
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     while begun.elapsed() < STOPPING
         && service
             .query_status()
@@ -134,6 +137,33 @@ pub fn uninstall() -> Result<(), ServiceError> {
         std::thread::sleep(Duration::from_millis(100));
     }
     service.delete().map_err(|e| failed("uninstall", &e))
+}
+
+/// Waits until a service that was stopped or deleted has let go of everything, so that another can take its place. Blocks
+/// for at most half a minute, and not at all where there is none.
+pub fn wait_gone() {
+    let begun = Instant::now();
+    let mut at_rest = None;
+    while begun.elapsed() < STOPPING {
+        let Ok(manager) = manager(ServiceManagerAccess::CONNECT) else {
+            return;
+        };
+        let Ok(service) = manager.open_service(NAME, ServiceAccess::QUERY_STATUS) else {
+            return;
+        };
+        let stopped = service
+            .query_status()
+            .is_ok_and(|status| status.current_state == ServiceState::Stopped);
+        // One that stays, stopped, is not being deleted: it is repaired.
+        let since = *at_rest.get_or_insert_with(Instant::now);
+        if !stopped {
+            at_rest = None;
+        } else if since.elapsed() > REPAIRED {
+            return;
+        }
+        drop(service);
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }
 
 fn manager(access: ServiceManagerAccess) -> Result<ServiceManager, ServiceError> {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The Windows programs: cross-built, their own tests under Wine, packed into signed MSIs, and one of those installed,
+# The Windows programs: cross-built, packed into signed MSIs, and one of those installed,
 # used, upgraded and removed under Wine (tests/tests/windows.rs). Real parts: Kamailio, carillon-server, Wine.
 #
 #   tests/windows.sh            everything
@@ -42,5 +42,6 @@ fi
 lap "three signed MSIs; a tampered one is found out"
 
 cd "$root"
-cargo test --quiet -p carillon-tests --all-features --test windows -- --nocapture
+# With the features of the suites' build, so that nothing is compiled twice.
+cargo test --quiet --workspace --all-features --test windows -- --nocapture
 lap "installed, used, upgraded and removed under Wine"

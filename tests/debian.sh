@@ -80,8 +80,10 @@ leave() {
     local code=$? pid group
     trap - EXIT
     [ "$code" -eq 0 ] || { [ -z "$leader" ] || inside journalctl --no-pager --unit='carillon*' --lines=40 || true; tail -n 20 "$work"/*.log; } >&2 2>/dev/null
-    for pid in $desk $kamailio $leader; do kill -KILL "$pid" 2>/dev/null || true; done
-    [ -z "$nspawn" ] || wait "$nspawn" 2>/dev/null || true
+    # Kamailio takes its children along when it is told; the first process takes the whole container.
+    for pid in $desk $kamailio; do kill -TERM "$pid" 2>/dev/null || true; done
+    [ -z "$leader" ] || kill -KILL "$leader" 2>/dev/null || true
+    for pid in $desk $kamailio $nspawn; do wait "$pid" 2>/dev/null || true; done
     # What systemd made below our groups goes from the leaves up.
     for group in "${groups[@]}"; do
         echo $$ >"${group%/*}/cgroup.procs"

@@ -149,8 +149,9 @@ fn commands_that_cannot_be_done_say_why() {
         4,
         &["ghost"],
     );
-    let unknown = a.cli(&["ring-the-bells"]).unwrap();
-    assert_eq!(unknown.code, Some(2), "{unknown:?}");
+    // A word that is no verb is a name to call, but not one that is a verb but for a slip.
+    assert_refused(&a.cli(&["hangpu"]).unwrap(), 2, &["carillon hangup"]);
+    assert_refused(&a.cli(&["dial"]).unwrap(), 2, &["target"]);
     pair.a.stop().unwrap();
     assert_refused(&pair.a.cli(&["status"]).unwrap(), 3, &["no agent runs"]);
     assert_refused(

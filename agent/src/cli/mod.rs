@@ -1,7 +1,7 @@
 //! What a person types: the verbs, what they print, and how the program ends.
 //!
-//! MicroSIP's switches are put into the same words first ([`switches`]). Most verbs talk to the running agent over its local API; `run` is the agent, `devices` and `enrol` work
-//! without one. Output is for people, or with `--json` one object for programs; errors go to stderr.
+//! MicroSIP's switches are put into the same words first (`switches`). Most verbs talk to the running agent over its local
+//! API; `run` is the agent, `devices` and `enrol` work without one. Output is for people, or with `--json` one object for programs; errors go to stderr.
 
 mod arguments;
 mod calls;

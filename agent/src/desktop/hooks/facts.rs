@@ -104,7 +104,7 @@ impl FarSide {
 }
 
 impl Facts {
-    /// What stands in a token's place; empty where there is no such fact. One line, no longer than [`MAX_VALUE`]
+    /// What stands in a token's place; empty where there is no such fact. One line, no longer than `MAX_VALUE`
     /// characters but for the two values of `callerid`.
     pub fn value(&self, token: Token) -> String {
         let number = |value: Option<u64>| value.map_or_else(String::new, |n| n.to_string());

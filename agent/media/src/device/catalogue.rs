@@ -134,6 +134,13 @@ fn host() -> Result<cpal::Host, DeviceError> {
     })
 }
 
+/// What PulseAudio or PipeWire calls it, where the device is theirs.
+#[cfg(target_os = "linux")]
+pub(crate) fn on_sound_server(device: &cpal::Device) -> Option<String> {
+    let id = device.id().ok()?;
+    (id.host() == cpal::HostId::PulseAudio).then(|| id.id().to_owned())
+}
+
 fn devices_of(host: &cpal::Host) -> Result<impl Iterator<Item = cpal::Device>, DeviceError> {
     let devices = host
         .devices()

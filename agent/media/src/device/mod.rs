@@ -7,6 +7,8 @@ pub(crate) mod card_level;
 pub(crate) mod catalogue;
 pub(crate) mod error;
 pub(crate) mod far;
+#[cfg(target_os = "linux")]
+mod pulse;
 pub(crate) mod resampler;
 pub(crate) mod sound_card;
 pub(crate) mod spec;

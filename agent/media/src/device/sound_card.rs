@@ -27,8 +27,7 @@ use crate::SAMPLE_RATE;
 /// for: the buffer a sound server picks by itself may hold seconds.
 const PLAY_BUFFER_MS: u32 = 40;
 
-/// The same for recording. A sound server keeps no more than one such buffer for us and drops what
-/// comes when it is full, so it must outlast a busy moment of the machine.
+/// The same for recording.
 const RECORD_BUFFER_MS: u32 = 40;
 
 /// Sound that waits between card and thread, in milliseconds: a late callback or a late thread
@@ -49,7 +48,7 @@ const STALLED_MS: u32 = 5000;
 /// A microphone.
 pub(crate) struct CardSource {
     /// Held for its drop, which closes the card.
-    _stream: cpal::Stream,
+    _stream: Box<dyn Send>,
     card: Card,
     ring: Consumer<f32>,
     resampler: Resampler,
@@ -67,19 +66,10 @@ impl CardSource {
         let card = Card::new(name, Direction::Input);
         let offered = device.default_input_config();
         let offered = offered.map_err(|error| card.refused(&error))?;
-        let config = stream_config(&offered, RECORD_BUFFER_MS);
-        let (producer, ring) = RingBuffer::new(samples(config.sample_rate, RING_MS));
-        let open = match offered.sample_format() {
-            SampleFormat::I16 => record::<i16>,
-            SampleFormat::I32 => record::<i32>,
-            SampleFormat::U8 => record::<u8>,
-            SampleFormat::U16 => record::<u16>,
-            _ => record::<f32>,
-        };
-        let stream =
-            open(&device, config, producer, &card).map_err(|error| card.refused(&error))?;
-        let resampler = card.resampler(config.sample_rate, SAMPLE_RATE)?;
-        stream.play().map_err(|error| card.refused(&error))?;
+        let rate = offered.sample_rate();
+        let (producer, ring) = RingBuffer::new(samples(rate, RING_MS));
+        let stream = recording(&device, &offered, producer, &card)?;
+        let resampler = card.resampler(rate, SAMPLE_RATE)?;
         Ok(Self {
             _stream: stream,
             card,
@@ -231,9 +221,21 @@ struct Card {
 
 /// What the callbacks tell.
 #[derive(Default)]
-struct Signs {
+pub(super) struct Signs {
     called: AtomicBool,
     lost: OnceLock<String>,
+}
+
+impl Signs {
+    /// The card is alive.
+    pub(super) fn called(&self) {
+        self.called.store(true, Ordering::Relaxed);
+    }
+
+    /// It is gone. The first reason counts, what follows is its echo.
+    pub(super) fn lost(&self, reason: String) {
+        let _ = self.lost.set(reason);
+    }
 }
 
 impl Card {
@@ -246,7 +248,7 @@ impl Card {
         }
     }
 
-    fn refused(&self, error: &cpal::Error) -> DeviceError {
+    fn refused(&self, error: &dyn std::fmt::Display) -> DeviceError {
         DeviceError::Refused {
             name: self.name.clone(),
             direction: self.direction.as_str(),
@@ -295,11 +297,42 @@ impl Card {
                 ErrorKind::Xrun | ErrorKind::DeviceChanged | ErrorKind::RealtimeDenied
             );
             if !passing {
-                // The first error tells why; what follows is its echo.
-                let _ = signs.lost.set(error.to_string());
+                signs.lost(error.to_string());
             }
         }
     }
+}
+
+/// A running stream from a microphone into the ring, held for its drop.
+fn recording(
+    device: &cpal::Device,
+    offered: &SupportedStreamConfig,
+    ring: Producer<f32>,
+    card: &Card,
+) -> Result<Box<dyn Send>, DeviceError> {
+    #[cfg(target_os = "linux")]
+    if let Some(source) = super::catalogue::on_sound_server(device) {
+        let rate = offered.sample_rate();
+        let wanted = super::pulse::Wanted {
+            source,
+            rate,
+            buffer: samples(rate, RECORD_BUFFER_MS),
+            queue: samples(rate, RING_MS),
+        };
+        let stream = super::pulse::Recording::start(wanted, ring, &card.signs, OPEN_TIMEOUT);
+        return Ok(Box::new(stream.map_err(|reason| card.refused(&reason))?));
+    }
+    let open = match offered.sample_format() {
+        SampleFormat::I16 => record::<i16>,
+        SampleFormat::I32 => record::<i32>,
+        SampleFormat::U8 => record::<u8>,
+        SampleFormat::U16 => record::<u16>,
+        _ => record::<f32>,
+    };
+    let config = stream_config(offered, RECORD_BUFFER_MS);
+    let stream = open(device, config, ring, card).map_err(|error| card.refused(&error))?;
+    stream.play().map_err(|error| card.refused(&error))?;
+    Ok(Box::new(stream))
 }
 
 fn record<T>(
@@ -317,7 +350,7 @@ where
     device.build_input_stream(
         config,
         move |data: &[T], _: &cpal::InputCallbackInfo| {
-            signs.called.store(true, Ordering::Relaxed);
+            signs.called();
             let frames = (data.len() / channels).min(ring.slots());
             if let Ok(chunk) = ring.write_chunk_uninit(frames) {
                 chunk.fill_from_iter(data.chunks_exact(channels).map(|frame| {
@@ -346,7 +379,7 @@ where
     device.build_output_stream(
         config,
         move |data: &mut [T], _: &cpal::OutputCallbackInfo| {
-            signs.called.store(true, Ordering::Relaxed);
+            signs.called();
             let stale = surplus.observe(ring.slots(), data.len() / channels);
             if let Ok(chunk) = ring.read_chunk(stale) {
                 chunk.commit_all();

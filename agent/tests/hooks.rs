@@ -83,14 +83,17 @@ fn script(folder: &Path, text: &str) -> String {
     path.display().to_string()
 }
 
-/// How many processes of that program run now.
+/// How many processes of that program we have started run now. Not their own children: a shell's
+/// looks like the shell until it has become what it runs.
 fn running(program: &str) -> usize {
-    let of = |entry: std::fs::DirEntry| std::fs::read(entry.path().join("cmdline")).ok();
+    let ours = format!("PPid:\t{}\n", std::process::id());
+    let runs = |entry: &std::fs::DirEntry| {
+        let read = |name| std::fs::read(entry.path().join(name)).unwrap_or_default();
+        String::from_utf8_lossy(&read("cmdline")).contains(program)
+            && String::from_utf8_lossy(&read("status")).contains(&ours)
+    };
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
-    entries
-        .filter_map(of)
-        .filter(|line| String::from_utf8_lossy(line).contains(program))
-        .count()
+    entries.filter(runs).count()
 }
 
 #[test]

@@ -5,6 +5,8 @@
     reason = "a step that fails ends the test, with what it failed on"
 )]
 
+use std::time::Duration;
+
 use carillon_tests::command_line::Ended;
 use carillon_tests::desk::Desk;
 use carillon_tests::events::Events;
@@ -263,6 +265,7 @@ fn sound_is_steered_from_the_command_line() {
     let path = file.to_str().unwrap();
     done(&office.a.cli(&["record", "--path", path]).unwrap());
     assert_eq!(Office::calls(&office.a)[0]["recording"], path);
+    std::thread::sleep(Duration::from_millis(300));
     done(&office.a.cli(&["record", "off"]).unwrap());
     assert!(
         file.metadata().unwrap().len() > 44,

@@ -121,6 +121,7 @@ first_process() {
     [ -n "$leader" ]
 }
 booted() { [[ $(inside systemctl is-system-running) =~ running|degraded ]]; }
+upgrades() { inside journalctl --no-pager --output=cat --unit=carillon-upgrade | grep -c '^Started'; }
 property() { inside systemctl show --value --property="$2" "$1"; }
 field() { inside carillon --json status | jq -er "$1"; }
 registered() { [ "$(field '.accounts[0].state')" = registered ]; }
@@ -244,6 +245,7 @@ inside dpkg -r carillon >>"$work/dpkg.log" 2>&1
 install_deb carillon 0.1.1
 until_true 20 "the registration after a new installation" registered
 [ "$(field .link.desk)" = "$desk_id" ] || fail "installed again it is another desk"
+[ "$(upgrades)" = 1 ] || fail "a new installation is taken for an upgrade"
 say "removed and installed again: the same desk"
 inside dpkg -P carillon carillon-server >>"$work/dpkg.log" 2>&1
 inside systemctl daemon-reload

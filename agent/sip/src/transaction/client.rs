@@ -87,4 +87,9 @@ impl NonInviteClient {
     pub(crate) fn is_terminated(&self) -> bool {
         self.state == State::Terminated
     }
+
+    /// Whether all that is left to do is to absorb repeats.
+    pub(crate) fn only_absorbs(&self) -> bool {
+        self.state == State::Completed
+    }
 }

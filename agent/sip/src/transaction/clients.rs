@@ -4,6 +4,7 @@
 use super::client::NonInviteClient;
 use super::invite_client::InviteClient;
 use super::step::ClientStep;
+use super::timers::{FEW, wake_at};
 use crate::endpoint::FlowId;
 use crate::message::{CSeq, Essentials, HeaderName, Method, Request, Response};
 use std::collections::{BTreeMap, VecDeque};
@@ -192,10 +193,12 @@ impl Clients {
     }
 
     pub(crate) fn next_wake(&self) -> Option<Instant> {
-        self.list
-            .values()
-            .filter_map(|client| client.machine.deadline())
-            .min()
+        let few = self.list.len() <= FEW;
+        let wakes = self.list.values().filter_map(|client| {
+            let machine = &client.machine;
+            Some(wake_at(machine.deadline()?, few && machine.only_absorbs()))
+        });
+        wakes.min()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -239,6 +242,13 @@ impl Machine {
         match self {
             Self::Invite(machine) => machine.is_terminated(),
             Self::Other(machine) => machine.is_terminated(),
+        }
+    }
+
+    fn only_absorbs(&self) -> bool {
+        match self {
+            Self::Invite(machine) => machine.only_absorbs(),
+            Self::Other(machine) => machine.only_absorbs(),
         }
     }
 }

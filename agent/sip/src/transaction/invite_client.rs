@@ -93,6 +93,11 @@ impl InviteClient {
         self.state == State::Terminated
     }
 
+    /// Whether all that is left to do is to absorb repeats.
+    pub(crate) fn only_absorbs(&self) -> bool {
+        self.state == State::Completed
+    }
+
     /// Whether a CANCEL may be sent: a provisional response came and no final one.
     pub(crate) fn is_proceeding(&self) -> bool {
         self.state == State::Proceeding

@@ -101,6 +101,11 @@ impl InviteServer {
         self.state == State::Terminated
     }
 
+    /// Whether all that is left to do is to absorb repeats.
+    pub(crate) fn only_absorbs(&self) -> bool {
+        matches!(self.state, State::Confirmed | State::Accepted)
+    }
+
     /// Whether no final response was given yet.
     pub(crate) fn is_proceeding(&self) -> bool {
         self.state == State::Proceeding

@@ -67,4 +67,9 @@ impl NonInviteServer {
     pub(crate) fn is_terminated(&self) -> bool {
         self.state == State::Terminated
     }
+
+    /// Whether all that is left to do is to absorb repeats.
+    pub(crate) fn only_absorbs(&self) -> bool {
+        self.state == State::Completed
+    }
 }

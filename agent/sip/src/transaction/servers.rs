@@ -6,6 +6,7 @@ use super::invite_server::InviteServer;
 use super::key::ServerKey;
 use super::server::NonInviteServer;
 use super::step::ServerStep;
+use super::timers::{FEW, wake_at};
 use crate::endpoint::FlowId;
 use crate::message::{Essentials, Method};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -204,7 +205,14 @@ impl Servers {
     }
 
     pub(crate) fn next_wake(&self) -> Option<Instant> {
-        self.due.first().map(|(at, _)| *at)
+        if self.list.len() > FEW {
+            return self.due.first().map(|(at, _)| *at);
+        }
+        let wakes = self
+            .list
+            .values()
+            .filter_map(|server| Some(wake_at(server.due?, server.machine.only_absorbs())));
+        wakes.min()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -277,6 +285,13 @@ impl Machine {
         match self {
             Self::Invite(machine) => machine.is_terminated(),
             Self::Other(machine) => machine.is_terminated(),
+        }
+    }
+
+    fn only_absorbs(&self) -> bool {
+        match self {
+            Self::Invite(machine) => machine.only_absorbs(),
+            Self::Other(machine) => machine.only_absorbs(),
         }
     }
 }

@@ -195,14 +195,28 @@ impl StateFolder {
     /// # Errors
     /// When the disk is full or read-only, say; the old content then still stands.
     pub fn write(&self, name: &str, content: &[u8]) -> Result<(), StateError> {
+        self.replace(name, content, true)
+    }
+
+    /// The same for what every start makes anew: whole for whoever reads it, and nobody waits for the disk.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub fn write_passing(&self, name: &str, content: &[u8]) -> Result<(), StateError> {
+        self.replace(name, content, false)
+    }
+
+    fn replace(&self, name: &str, content: &[u8], lasting: bool) -> Result<(), StateError> {
         let path = self.place(name);
         let new = self.place(&format!("{name}.new"));
         let written = (|| {
             let mut file = private().create(true).truncate(true).open(&new)?;
             file.write_all(content)?;
-            file.sync_all()?;
+            if lasting {
+                file.sync_all()?;
+            }
             fs::rename(&new, &path)?;
-            sync_folder(&path)
+            if lasting { sync_folder(&path) } else { Ok(()) }
         })();
         written.map_err(|e| {
             // What a full disk left of the new file would only keep it full; the rename did not happen.

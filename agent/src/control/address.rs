@@ -54,7 +54,7 @@ impl ControlAddress {
     /// When it cannot be written.
     pub fn store(&self, folder: &StateFolder) -> Result<(), StateError> {
         let bytes = Zeroizing::new(serde_json::to_vec(self).unwrap_or_default());
-        folder.write(FILE, &bytes)
+        folder.write_passing(FILE, &bytes)
     }
 
     /// Nobody listens any more.

@@ -30,6 +30,9 @@ use crate::vault::VaultKind;
 
 /// How long `agent.yaml` must lie still before it is read: an editor writes in several steps.
 const SETTLE: Duration = Duration::from_millis(150);
+/// What a start leaves to its accounts before the link and the watch of `agent.yaml` want the processor: a phone that
+/// registers comes first.
+const ACCOUNTS_FIRST: Duration = Duration::from_millis(100);
 /// How long after a start nobody is called stale for want of a first answer.
 const FIRST_CONTACT: Duration = Duration::from_secs(60);
 
@@ -129,13 +132,15 @@ impl Provisioning {
         self.tell(AgentEvent::ConfigWarning { text });
     }
 
-    /// Reads `agent.yaml`. A broken one changes nothing and says so.
+    /// Reads `agent.yaml`. A broken one changes nothing and says so once.
     fn read_local(&mut self) -> bool {
         let outcome = standalone::read(&self.setup.agent_file);
         let error = outcome.as_ref().err().map(ToString::to_string);
-        self.setup
-            .board
-            .change(|state| state.view.agent_file_error.clone_from(&error));
+        let mut new = true;
+        self.setup.board.change(|state| {
+            new = state.view.agent_file_error != error;
+            state.view.agent_file_error.clone_from(&error);
+        });
         match outcome {
             Ok(file) => {
                 let file = file.unwrap_or_default();
@@ -143,7 +148,7 @@ impl Provisioning {
                 self.local = file;
                 changed
             }
-            Err(error) => {
+            Err(error) if new => {
                 tracing::error!("{error}");
                 self.tell(AgentEvent::ConfigRefused {
                     generation: None,
@@ -151,6 +156,7 @@ impl Provisioning {
                 });
                 false
             }
+            Err(_) => false,
         }
     }
 
@@ -271,6 +277,14 @@ impl Provisioning {
     ) {
         match (result, candidate) {
             (Ok(_), Some(candidate)) => self.runs(candidate, ctx),
+            (Ok(_), None)
+                if self
+                    .desk
+                    .as_ref()
+                    .is_some_and(|desk| desk.running.is_some()) =>
+            {
+                self.poll_after(ACCOUNTS_FIRST, ctx);
+            }
             (Ok(_), None) => self.poll(ctx),
             (Err(ApplyError::ShuttingDown), _) => {}
             (Err(error), Some(candidate)) => {
@@ -304,6 +318,19 @@ impl Provisioning {
         }
         self.setup.board.change(|state| state.view.refused = None);
         self.poll(ctx);
+    }
+
+    /// Reads `agent.yaml` again and runs it if it says something else.
+    fn take_up_local(&mut self, ctx: &mut Context<Self>) {
+        let ca_file = self.local.server.ca_file.clone();
+        if !self.read_local() {
+            return;
+        }
+        if self.local.server.ca_file == ca_file {
+            self.apply_local(ctx);
+        } else {
+            self.open_desk(ctx);
+        }
     }
 
     /// `agent.yaml` changed while the agent runs.
@@ -443,13 +470,17 @@ impl Actor for Provisioning {
         if let Some(hints) = &self.setup.hints {
             hints.do_send(Subscribe(ctx.address().recipient()));
         }
-        match Watcher::start(&self.setup.agent_file, ctx.address().recipient()) {
-            Ok(watcher) => self.watcher = Some(watcher),
-            Err(error) => self.warn(error.to_string()),
-        }
         self.read_local();
         self.open_desk(ctx);
         self.use_ticket_file(ctx);
+        ctx.run_later(ACCOUNTS_FIRST, |act, ctx| {
+            match Watcher::start(&act.setup.agent_file, ctx.address().recipient()) {
+                Ok(watcher) => act.watcher = Some(watcher),
+                Err(error) => act.warn(error.to_string()),
+            }
+            // It may have changed since it was read.
+            act.take_up_local(ctx);
+        });
     }
 }
 
@@ -460,17 +491,7 @@ impl Handler<Touched> for Provisioning {
         if let Some(timer) = self.settling.take() {
             ctx.cancel_future(timer);
         }
-        self.settling = Some(ctx.run_later(SETTLE, |act, ctx| {
-            let ca_file = act.local.server.ca_file.clone();
-            if !act.read_local() {
-                return;
-            }
-            if act.local.server.ca_file == ca_file {
-                act.apply_local(ctx);
-            } else {
-                act.open_desk(ctx);
-            }
-        }));
+        self.settling = Some(ctx.run_later(SETTLE, Self::take_up_local));
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-/// The mappings of the program and of the libraries it is linked with that nobody has written to.
+/// The read-only mappings of the program and of the libraries it is linked with.
 #[derive(Clone, Debug, Default)]
 pub struct CodePages(Vec<Range<usize>>);
 
@@ -24,12 +24,18 @@ impl CodePages {
         self.0.iter().map(ExactSizeIterator::len).sum()
     }
 
-    /// Gives the pages back. They count as resident again from their next use on.
+    /// Gives the pages back of those mappings that nobody has written to. They count as resident again from their
+    /// next use on. Takes a millisecond: the system counts pages.
     ///
     /// # Errors
     /// What the system refused; nothing is lost by it.
     pub fn give_back(&self) -> std::io::Result<()> {
-        self.0.iter().try_for_each(give_back)
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        let clean = clean_now()?;
+        let mut ours = clean.iter().filter(|pages| self.0.contains(pages));
+        ours.try_for_each(give_back)
     }
 }
 
@@ -39,8 +45,13 @@ fn look() -> Vec<Range<usize>> {
     if threads != 1 {
         return Vec::new();
     }
-    let maps = std::fs::read_to_string("/proc/self/smaps").unwrap_or_default();
-    clean_mappings(&maps)
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    maps.lines().filter_map(file_mapping).flatten().collect()
+}
+
+#[cfg(target_os = "linux")]
+fn clean_now() -> std::io::Result<Vec<Range<usize>>> {
+    std::fs::read_to_string("/proc/self/smaps").map(|maps| clean_mappings(&maps))
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -48,15 +59,21 @@ fn look() -> Vec<Range<usize>> {
     Vec::new()
 }
 
+#[cfg(not(target_os = "linux"))]
+fn clean_now() -> std::io::Result<Vec<Range<usize>>> {
+    Ok(Vec::new())
+}
+
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "madvise takes a plain address")]
 fn give_back(pages: &Range<usize>) -> std::io::Result<()> {
     use rustix::mm::{Advice, madvise};
     let start = std::ptr::with_exposed_provenance_mut(pages.start);
-    // SAFETY: the range is a whole private mapping of a file, without write permission and without a page
-    // that differs from the file (`clean_mappings`). It belongs to the program or to a library it is linked
-    // with, so it stays what it is until the process ends: the list was made while one thread ran, before
-    // anything was loaded at run time. Dropped pages come back from the file with the same bytes.
+    // SAFETY: the range is a whole private mapping of a file, without write permission and, a moment ago, without a
+    // page that differs from the file (`clean_now`); nothing here makes such a mapping writable. It belongs to the
+    // program or to a library it is linked with, so it stays what it is until the process ends: the list was made
+    // while one thread ran, before anything was loaded at run time. Dropped pages come back from the file with the
+    // same bytes.
     unsafe { madvise(start, pages.len(), Advice::LinuxDontNeed) }.map_err(Into::into)
 }
 

@@ -99,12 +99,17 @@ impl World {
 
 /// A desk without a server, registered.
 fn standalone(user: &str, password: &str, port: u16, more: &str) -> Desk {
+    standalone_with(user, password, port, "", more)
+}
+
+/// The same with another account.
+fn standalone_with(user: &str, password: &str, port: u16, account: &str, more: &str) -> Desk {
     let mut desk = Desk::new(user).unwrap();
     std::fs::create_dir_all(desk.state()).unwrap();
     let yaml = format!(
         "accounts:\n  - id: main\n    label: Reception\n    address: sip:{user}@127.0.0.1\n    password: {password}\n    \
          registrar: 127.0.0.1:{port}\n    outbound_proxy: 127.0.0.1:{port}\n\
-         media: {{input: 'tone:440', output: 'null'}}\nnotifications: off\n{more}"
+         {account}media: {{input: 'tone:440', output: 'null'}}\nnotifications: off\n{more}"
     );
     std::fs::write(desk.state().join("agent.yaml"), yaml).unwrap();
     desk.run().unwrap();
@@ -152,6 +157,13 @@ fn examine(browser: &Browser, what: &str) {
         .run("return [document.documentElement.scrollWidth, innerWidth]")
         .unwrap();
     assert!(width[0].as_u64() <= width[1].as_u64(), "{what}: {width}");
+    let cut = browser
+        .run(
+            "return [...document.querySelectorAll('.views [aria-current] span')]
+                .filter((label) => label.scrollWidth > label.clientWidth).map((label) => label.textContent)",
+        )
+        .unwrap();
+    assert_eq!(cut, serde_json::json!([]), "{what}: a label is cut");
 }
 
 #[test]
@@ -295,6 +307,98 @@ fn a_call_is_led_from_the_panel() {
     assert_eq!(browser.complaints().unwrap(), Vec::<String>::new());
 }
 
+#[test]
+fn accounts_links_recordings_and_a_conference_are_led_from_the_panel() {
+    let section = Section::begin("the rest of the panel");
+    let mut world = World::start("Zoë Example");
+    let port = world.kamailio.port();
+    let second = format!(
+        "  - id: second\n    label: Hotline\n    address: sip:1004@127.0.0.1\n    password: friend\n    \
+         registrar: 127.0.0.1:{port}\n    outbound_proxy: 127.0.0.1:{port}\n"
+    );
+    let desk = standalone_with("1005", "friend", port, &second, "");
+    desk.wait_account("second", "registered", SOON).unwrap();
+    world.desk = desk;
+    let browser = Browser::start_with(light(WIDE)).unwrap();
+    browser.open(&world.desk.panel_url().unwrap()).unwrap();
+    browser.wait_text("2 accounts registered", SOON).unwrap();
+
+    go(&browser, "desk");
+    click(&browser, "[data-act=use][data-account=second]");
+    browser
+        .wait_for("[data-act=use][data-account=main]", SOON)
+        .unwrap();
+    let status = world.desk.status().unwrap();
+    assert_eq!(status["accounts"][1]["preferred"], true, "{status}");
+    section.note("the account for calls chosen");
+
+    let of_busy = || world.desk.ask("GET", "/v1/features", "").unwrap()[0]["forward_busy"].clone();
+    for (target, said) in [
+        ("1003", "When busy: forwarded to 1003"),
+        ("", "Not forwarded any more"),
+    ] {
+        browser
+            .run("document.querySelector('.forwards [name=busy]').value = ''")
+            .unwrap();
+        browser
+            .type_into(".forwards [name=busy]", &format!("{target}\u{e007}"))
+            .unwrap();
+        browser.wait_text(said, SOON).unwrap();
+        assert_eq!(of_busy().as_str().unwrap_or(""), target);
+    }
+    section.note("forwarded, and no more");
+
+    for allow in ["no", "yes"] {
+        let asked = world.desk.cli(&["link", "tel:1002"]).unwrap();
+        asked.success().unwrap();
+        browser.wait_text("A link asks", SOON).unwrap();
+        click(&browser, &format!("[data-act=settle][data-allow={allow}]"));
+        browser.wait_for(".phone:not(:has(.ask))", SOON).unwrap();
+        let placed = if allow == "yes" { 1 } else { 0 };
+        world.wait_calls("what was said of the link", |calls| calls.len() == placed);
+    }
+    world.zoe.wait_event("CALL_INCOMING", SOON).unwrap();
+    world.zoe.answer().unwrap();
+    browser.wait_for(".call.on:not(.held)", SOON).unwrap();
+    section.note("a link ignored, and one called");
+
+    click(&browser, "[data-act=record]");
+    browser.wait_text("Recording", SOON).unwrap();
+    let file = world.desk.status().unwrap()["calls"][0]["recording"].clone();
+    std::thread::sleep(Duration::from_millis(500));
+    click(&browser, "[data-act=record]");
+    browser
+        .wait_for("[data-act=record][aria-pressed=false]", SOON)
+        .unwrap();
+    let length = std::fs::metadata(file.as_str().unwrap()).unwrap().len();
+    // Half a second of two voices, at least half of it.
+    assert!(length > 8_000, "{length} bytes");
+    section.note("recorded");
+
+    go(&browser, "phone");
+    click(&browser, "[data-act=hold]");
+    browser.wait_for(".call.held", SOON).unwrap();
+    browser.type_into("#number", "1003\u{e007}").unwrap();
+    world.carol.wait_event("CALL_INCOMING", SOON).unwrap();
+    world.carol.answer().unwrap();
+    click(&browser, "[data-act=join]");
+    let joined = |wanted: bool| {
+        move |calls: &[Value]| {
+            calls.len() == 2 && calls.iter().all(|call| call["conference"] == wanted)
+        }
+    };
+    world.wait_calls("a conference", joined(true));
+    browser.wait_text("In conference", SOON).unwrap();
+    click(&browser, "[data-act=part]");
+    world.wait_calls("two calls again", joined(false));
+    for left in [1, 0] {
+        click(&browser, "[data-act=hangup]");
+        world.wait_calls("one call less", |calls| calls.len() == left);
+    }
+    section.note("joined in a conference, and parted");
+    assert_eq!(browser.complaints().unwrap(), Vec::<String>::new());
+}
+
 /// What is known and remembered, and the devices.
 fn books(world: &World, browser: &Browser) {
     go(browser, "contacts");
@@ -403,11 +507,19 @@ fn every_view_is_for_everyone() {
     );
     section.note("light and wide");
     drop(browser);
-    let dark = Look {
+    let dark = |size| Look {
         dark: true,
-        ..light(NARROW)
+        ..light(size)
     };
-    let browser = world.panel(dark);
+    for (look, what) in [
+        (dark(WIDE), "dark and wide"),
+        (light(NARROW), "light and narrow"),
+    ] {
+        let browser = world.panel(look);
+        every_view(&mut world, &browser, what, &[]);
+        section.note(what);
+    }
+    let browser = world.panel(dark(NARROW));
     every_view(
         &mut world,
         &browser,

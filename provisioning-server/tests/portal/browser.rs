@@ -170,6 +170,7 @@ async fn everything_works_with_javascript_off() {
     picture(&browser, "desks-dark");
 
     browser.click("a[href='/desks/new']").unwrap();
+    browser.wait_for("#desk", SOON).unwrap();
     browser.type_into("#desk", "Room 12").unwrap();
     browser
         .type_into("#address", "sip:212@pbx.example.org")
@@ -203,6 +204,7 @@ async fn everything_works_with_javascript_off() {
     browser.open(&house.url("/desks?sort=-name")).unwrap();
     browser.type_into("#q", "room").unwrap();
     browser.click("form[role=search] button").unwrap();
+    browser.wait_for("#q[value=room]", SOON).unwrap();
     assert!(
         browser.url().unwrap().contains("q=room") && browser.url().unwrap().contains("sort=-name")
     );

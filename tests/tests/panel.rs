@@ -332,7 +332,8 @@ fn accounts_links_recordings_and_a_conference_are_led_from_the_panel() {
     assert_eq!(status["accounts"][1]["preferred"], true, "{status}");
     section.note("the account for calls chosen");
 
-    let of_busy = || world.desk.ask("GET", "/v1/features", "").unwrap()[0]["forward_busy"].clone();
+    let of_busy =
+        || world.desk.ask("POST", "/v1/features", "{}").unwrap()[0]["forward_busy"].clone();
     for (target, said) in [
         ("1003", "When busy: forwarded to 1003"),
         ("", "Not forwarded any more"),

@@ -2,7 +2,7 @@
 
 import { button, h, icon, name, plain } from "./element.js";
 import { clock, initials, nameOf, short, tint } from "./people.js";
-import { callOf, changed, current, has, incoming, note, place, say, state, want } from "./state.js";
+import { callOf, changed, current, has, incoming, note, place, remove, say, state, want } from "./state.js";
 
 const KEYS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "0", "#"];
 const LETTERS = { 2: "ABC", 3: "DEF", 4: "GHI", 5: "JKL", 6: "MNO", 7: "PQRS", 8: "TUV", 9: "WXYZ", 0: "+" };
@@ -179,7 +179,7 @@ export function callChanged(call) {
 
 /** A call is over. */
 export function callEnded({ call, cause, text }) {
-  state.status.calls = state.status.calls.filter((known) => known.id !== call.id);
+  remove(call);
   if (state.open?.call === call.id) state.open = null;
   for (const map of [state.quality, rangAt, pressed]) map.delete(call.id);
   const who = nameOf(call.peer, call.peer_name);
@@ -188,11 +188,8 @@ export function callEnded({ call, cause, text }) {
   changed();
 }
 
-const post = async (id, verb, body) => {
-  const view = await want("POST", `/v1/calls/${id}/${verb}`, body);
-  if (view?.id) place(view);
-  return view;
-};
+// What comes of it, events tell.
+const post = (id, verb, body) => want("POST", `/v1/calls/${id}/${verb}`, body);
 
 /** What the buttons of a call do. */
 export const callActs = {

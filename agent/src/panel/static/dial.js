@@ -3,7 +3,7 @@
 import { keys } from "./calls.js";
 import { button, h, icon, name, plain } from "./element.js";
 import { short } from "./people.js";
-import { changed, find, place, state, want } from "./state.js";
+import { begin, changed, find, state, want } from "./state.js";
 
 const PAUSE = 120;
 
@@ -41,7 +41,7 @@ export async function call(target, account) {
   if (!wanted) return box()?.focus();
   const placed = await want("POST", "/v1/calls", account ? { target: wanted, account } : { target: wanted });
   if (!placed) return;
-  place(placed);
+  begin(placed);
   if (box()) box().value = "";
   show([]);
   location.hash = "#phone";

@@ -75,6 +75,9 @@ export function button(act, label, { symbol, about = {}, ...attributes } = {}, .
 
 const keyOf = (node) => node.nodeType === Node.ELEMENT_NODE ? node.dataset?.key ?? (node.id || null) : null;
 
+/** What a person opens and shuts. */
+const OPENED = new Set(["DIALOG", "DETAILS"]);
+
 /** Makes `old` like `next`, keeping every element, field and focus that stays. */
 export function patch(old, next) {
   if (old.nodeType !== next.nodeType || old.nodeName !== next.nodeName) return old.replaceWith(next);
@@ -83,7 +86,7 @@ export function patch(old, next) {
     return;
   }
   for (const { name } of [...old.attributes]) {
-    if (!next.hasAttribute(name) && name !== "style" && !(name === "open" && old.nodeName === "DIALOG")) old.removeAttribute(name);
+    if (!next.hasAttribute(name) && name !== "style" && !(name === "open" && OPENED.has(old.nodeName))) old.removeAttribute(name);
   }
   for (const { name, value } of next.attributes) {
     if (old.getAttribute(name) !== value) old.setAttribute(name, value);

@@ -101,15 +101,27 @@ export function say(text) {
 
 /** Learns everything anew. */
 export async function learn() {
-  const [status, features] = await Promise.all([look("/v1/status"), want("POST", "/v1/features", {})]);
-  if (status) {
-    state.status = status;
-    for (const [id] of state.quality) if (!status.calls.some((call) => call.id === id)) state.quality.delete(id);
-  }
-  if (features) state.features = features;
-  changed();
+  await Promise.all([learnStatus(), learnFeatures()]);
   await Promise.all([learnLinks(), learnContacts(), learnHistory(), learnMessages()]);
   if (state.view === "sound") await learnSound();
+}
+
+// An event that came by while it was asked may be newer than the answer: then it is asked again, and in the end calls stay
+// as events told them.
+async function learnStatus(tries = 3) {
+  const before = told;
+  const status = await look("/v1/status");
+  if (!status) return;
+  if (told !== before && tries > 1) return learnStatus(tries - 1);
+  state.status = told === before ? status : { ...status, calls: state.status.calls };
+  for (const [id] of state.quality) if (!callOf(id)) state.quality.delete(id);
+  changed();
+}
+
+async function learnFeatures() {
+  const features = await want("POST", "/v1/features", {});
+  if (features) state.features = features;
+  changed();
 }
 
 /** The links that ask to be called. */
@@ -167,13 +179,33 @@ export const current = () => {
   return standing.find((call) => !call.on_hold) ?? standing[0] ?? state.status.calls.find((call) => call.direction === "outgoing");
 };
 
-/** Puts a call's newest view in its place. */
+/** Calls that are over, lest an answer that was overtaken brings one back. */
+const over = new Set();
+const MANY = 64;
+/** How often events told of calls. */
+let told = 0;
+
+/** Puts a call's newest view in its place, as an event tells it. */
 export function place(call) {
+  told += 1;
   const calls = state.status.calls;
   const at = calls.findIndex((known) => known.id === call.id);
   if (at < 0) state.status.calls = [...calls, call];
   else calls[at] = { ...call, media: call.media ?? calls[at].media };
   changed();
+}
+
+/** Shows a call that an answer tells of, unless events have told more of it. */
+export function begin(call) {
+  if (!callOf(call.id) && !over.has(call.id)) place(call);
+}
+
+/** Takes a call away that is over. */
+export function remove(call) {
+  told += 1;
+  over.add(call.id);
+  if (over.size > MANY) over.delete(over.values().next().value);
+  state.status.calls = state.status.calls.filter((known) => known.id !== call.id);
 }
 
 /** Whether a route is there, as far as is known. */

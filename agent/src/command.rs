@@ -74,6 +74,8 @@ pub struct QueryTrace {
 pub struct NameCall {
     /// Which.
     pub call: u32,
+    /// The far side that was looked up.
+    pub peer: String,
     /// The name.
     pub name: String,
 }

@@ -1,7 +1,7 @@
 //! The service that keeps contacts and calls together: lamps as they change, and the names of callers that
 //! only a phonebook knows.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use actix::{Actor, AsyncContext as _, Context, Handler, Recipient};
 
@@ -28,7 +28,8 @@ pub struct Setup {
 /// The actor.
 pub struct ContactsService {
     setup: Setup,
-    looked_up: BTreeSet<u32>,
+    /// Calls with the far side that was looked up last: a redirected call has another.
+    looked_up: BTreeMap<u32, String>,
 }
 
 impl ContactsService {
@@ -37,15 +38,17 @@ impl ContactsService {
     pub fn new(setup: Setup) -> Self {
         Self {
             setup,
-            looked_up: BTreeSet::new(),
+            looked_up: BTreeMap::new(),
         }
     }
 
     /// Looks into the phonebooks while it rings already: nobody waits for the name.
     fn look_up(&mut self, call: u32, peer: String) {
-        if self.looked_up.len() >= MAX_CALLS || !self.looked_up.insert(call) {
+        let known = self.looked_up.get(&call);
+        if known == Some(&peer) || known.is_none() && self.looked_up.len() >= MAX_CALLS {
             return;
         }
+        self.looked_up.insert(call, peer.clone());
         let phonebooks = self.setup.books.phonebooks.clone();
         if phonebooks.is_empty() {
             return;
@@ -53,7 +56,7 @@ impl ContactsService {
         let give = self.setup.name.clone();
         actix_rt::spawn(async move {
             if let Some(name) = phonebooks.name_of(&peer).await {
-                give.do_send(NameCall { call, name });
+                give.do_send(NameCall { call, peer, name });
             }
         });
     }

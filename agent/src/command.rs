@@ -68,7 +68,7 @@ pub struct QueryTrace {
     pub account: Option<AccountId>,
 }
 
-/// A phonebook knows the far side of this call by name. Not answered: the call may be over.
+/// A phonebook or directory knows the far side of this call by name. Not answered: the call may be over.
 #[derive(Message, Clone, Debug, PartialEq, Eq)]
 #[rtype(result = "()")]
 pub struct NameCall {

@@ -101,6 +101,15 @@ pub fn seal_context(desk: &DeskId, account: &AccountId, generation: Generation) 
     format!("{desk}\n{account}\n{generation}").into_bytes()
 }
 
+/// The same of a directory's password, so that none can stand in the place of an account's, nor the other way.
+pub fn directory_seal_context(
+    desk: &DeskId,
+    directory: &AccountId,
+    generation: Generation,
+) -> Vec<u8> {
+    format!("{desk}\ndirectory {directory}\n{generation}").into_bytes()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -49,7 +49,7 @@ pub(crate) struct GoesTo {
     pub(crate) contact: Option<String>,
 }
 
-/// A phonebook knows that far side by this name.
+/// A phonebook or directory knows that far side by this name.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Named {

@@ -1,5 +1,5 @@
 //! The service that keeps contacts and calls together: lamps as they change, and the names of callers that
-//! only a phonebook knows.
+//! only a phonebook or a directory knows.
 
 use std::collections::BTreeMap;
 
@@ -42,20 +42,28 @@ impl ContactsService {
         }
     }
 
-    /// Looks into the phonebooks while it rings already: nobody waits for the name.
+    /// Looks into phonebooks, then directories, while it rings already: nobody waits for the name.
     fn look_up(&mut self, call: u32, peer: String) {
         let known = self.looked_up.get(&call);
         if known == Some(&peer) || known.is_none() && self.looked_up.len() >= MAX_CALLS {
             return;
         }
         self.looked_up.insert(call, peer.clone());
-        let phonebooks = self.setup.books.phonebooks.clone();
-        if phonebooks.is_empty() {
+        let Books {
+            phonebooks,
+            directories,
+            ..
+        } = self.setup.books.clone();
+        if phonebooks.is_empty() && directories.is_empty() {
             return;
         }
         let give = self.setup.name.clone();
         actix_rt::spawn(async move {
-            if let Some(name) = phonebooks.name_of(&peer).await {
+            let name = match phonebooks.name_of(&peer).await {
+                Some(name) => Some(name),
+                None => directories.name_of(&peer).await,
+            };
+            if let Some(name) = name {
                 give.do_send(NameCall { call, peer, name });
             }
         });

@@ -122,6 +122,16 @@ mod tests {
     }
 
     #[test]
+    fn attack_b_a_seal_of_an_account_is_none_of_a_directory() {
+        let desk: DeskId = "0123456789abcdef0123456789abcdef".parse().unwrap();
+        let id: AccountId = "main".parse().unwrap();
+        let account = seal_context(&desk, &id, Generation(7));
+        assert_ne!(account, directory_seal_context(&desk, &id, Generation(7)));
+        // No account's id has a space in it.
+        assert!("directory main".parse::<AccountId>().is_err());
+    }
+
+    #[test]
     fn a_bad_secret_is_refused_without_being_quoted() {
         for bad in ["", "with\nline end", &"x".repeat(MAX_SECRET + 1)] {
             let error = serde_json::from_value::<Secret>(bad.into()).unwrap_err();

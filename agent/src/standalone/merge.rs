@@ -193,6 +193,29 @@ mod tests {
     }
 
     #[test]
+    fn a_directory_of_the_same_id_gives_way() {
+        let directory = |id: &str, host: &str| {
+            format!("directories: [{{id: {id}, url: 'ldap://{host}', base: 'dc=x'}}]")
+        };
+        let server = server(&directory("company", "theirs"));
+        let merged = merge(Some(&server), &local(&directory("company", "ours")));
+        assert_eq!(merged.config.directories, server.directories);
+        assert!(
+            merged.warnings[0].contains("company"),
+            "{:?}",
+            merged.warnings
+        );
+        let merged = merge(Some(&server), &local(&directory("own", "ours")));
+        let ids: Vec<_> = merged
+            .config
+            .directories
+            .iter()
+            .map(|d| d.id.as_str())
+            .collect();
+        assert_eq!(ids, ["company", "own"]);
+    }
+
+    #[test]
     fn layers_that_do_not_fit_keep_to_the_servers() {
         let merged = merge(
             Some(&server("network: {rtp_port_max: 20000}")),

@@ -93,3 +93,65 @@ fn missing(at: &str) -> ServiceError {
             .into(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use carillon_schemas::fleet_file::FleetFile;
+
+    /// A desk with an account and a directory.
+    fn spec(directory: &str) -> Spec {
+        let yaml = format!(
+            "desks: [{{name: d, accounts: [{{id: main, address: 'sip:1@pbx'}}], directories: [{directory}]}}]"
+        );
+        let desk = FleetFile::from_yaml(&yaml).unwrap().desks.remove(0);
+        let mut spec = Spec::named("d");
+        let accounts = desk.accounts.into_iter();
+        spec.accounts = accounts.map(|a| a.map_password(|_| None)).collect();
+        let directories = desk.directories.into_iter();
+        spec.directories = directories.map(|d| d.map_password(|_| None)).collect();
+        spec
+    }
+
+    fn company(more: &str) -> Spec {
+        spec(&format!("{{id: company, base: 'dc=x', {more}}}"))
+    }
+
+    #[test]
+    fn attack_b_a_password_stays_where_it_was_given_for() {
+        let (company_id, main): (AccountId, AccountId) =
+            ("company".parse().unwrap(), "main".parse().unwrap());
+        let usual = "url: 'ldaps://a', bind_dn: 'cn=r'";
+        let before = company(usual);
+        for (more, stays) in [
+            (usual.to_owned(), true),
+            (format!("{usual}, size_limit: 9, name: Other"), true),
+            ("url: 'ldaps://evil', bind_dn: 'cn=r'".to_owned(), false),
+            ("url: 'ldaps://a', bind_dn: 'cn=other'".to_owned(), false),
+            (format!("{usual}, ca: '-----BEGIN CERTIFICATE-----'"), false),
+            ("url: 'ldaps://a'".to_owned(), false),
+        ] {
+            let after = company(&more);
+            assert_eq!(has_place(&before, &after, &company_id), stays, "{more}");
+            assert!(has_place(&before, &after, &main));
+        }
+        // Nor does an account's become a directory's of the same id.
+        let mut other = before.clone();
+        other.accounts[0].id = company_id.clone();
+        other.directories.clear();
+        assert!(!has_place(&other, &before, &company_id));
+    }
+
+    #[test]
+    fn who_signs_in_needs_a_password() {
+        let spec = company("url: 'ldaps://a', bind_dn: 'cn=r'");
+        let id: AccountId = "company".parse().unwrap();
+        let kept = BTreeMap::from([(id.clone(), vec![1])]);
+        assert!(complete(&spec, &kept, &BTreeMap::new()).is_ok());
+        assert!(complete(&spec, &BTreeMap::new(), &BTreeMap::new()).is_err());
+        let gone = BTreeMap::from([(id.clone(), None)]);
+        assert!(complete(&spec, &kept, &gone).is_err());
+        let given = BTreeMap::from([(id, Some(Secret::new("x".into()).unwrap()))]);
+        assert!(complete(&spec, &BTreeMap::new(), &given).is_ok());
+    }
+}

@@ -156,15 +156,11 @@ mod tests {
     use super::*;
 
     fn filter(template: &str, caller: &str) -> LdapFilter {
-        let yaml = format!("{{id: d, url: 'ldap://x', base: '', number_filter: '{template}'}}");
-        let directory: Directory<Secret> = serde_yaml(&yaml);
-        number_filter(&directory, &Reach::of(caller).unwrap()).unwrap()
-    }
-
-    fn serde_yaml(yaml: &str) -> Directory<Secret> {
-        let file = format!("directories: [{yaml}]");
-        let file = crate::standalone::AgentFile::from_yaml(&file).unwrap();
-        file.directories.into_iter().next().unwrap()
+        let yaml = format!(
+            "directories: [{{id: d, url: 'ldap://x', base: '', number_filter: '{template}'}}]"
+        );
+        let file = crate::standalone::AgentFile::from_yaml(&yaml).unwrap();
+        number_filter(&file.directories[0], &Reach::of(caller).unwrap()).unwrap()
     }
 
     #[test]

@@ -68,12 +68,14 @@ pub struct QueryTrace {
     pub account: Option<AccountId>,
 }
 
-/// A phonebook knows the far side of this call by name. Not answered: the call may be over.
+/// A phonebook or directory knows the far side of this call by name. Not answered: the call may be over.
 #[derive(Message, Clone, Debug, PartialEq, Eq)]
 #[rtype(result = "()")]
 pub struct NameCall {
     /// Which.
     pub call: u32,
+    /// The far side that was looked up.
+    pub peer: String,
     /// The name.
     pub name: String,
 }

@@ -4,6 +4,7 @@
 //! crosses a wire and is never written to disk: the passwords in it are in the clear.
 
 use carillon_schemas::config::{Account, Contact, Hook, Media, Network};
+use carillon_schemas::directory::Directory;
 use carillon_schemas::history::History;
 use carillon_schemas::links::Links;
 use carillon_schemas::phonebook::Phonebook;
@@ -31,6 +32,8 @@ pub struct RunningConfig {
     pub contacts: Vec<Contact>,
     /// Phonebooks from elsewhere.
     pub phonebooks: Vec<Phonebook>,
+    /// LDAP directories.
+    pub directories: Vec<Directory<Secret>>,
     /// How long calls and messages are remembered.
     pub history: History,
     /// What runs when something happens.

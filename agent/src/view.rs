@@ -61,7 +61,7 @@ pub struct CallView {
     pub peer: String,
     /// The name the far side gives itself; nobody vouches for it.
     pub peer_name: Option<String>,
-    /// The name that contacts and phonebooks of this desk know the far side by.
+    /// The name that contacts, phonebooks and directories of this desk know the far side by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contact: Option<String>,
     /// Since when it is in this state.

@@ -38,12 +38,16 @@ need_packages() {
         return 1
     fi
     rm -f "$log"
-    # Debian starts a Kamailio of its own on port 5060 when it installs the package; nobody asked for that one.
-    case " ${missing[*]} " in *" kamailio "*)
-        if [ -d /run/systemd/system ]; then
-            "${as_root[@]}" systemctl disable --now kamailio.service >/dev/null 2>&1 || true
-        fi ;;
-    esac
+    # Debian starts a Kamailio of its own on port 5060, and an slapd on 389, when it installs the package; nobody asked for
+    # those.
+    local service
+    for service in kamailio slapd; do
+        case " ${missing[*]} " in *" $service "*)
+            if [ -d /run/systemd/system ]; then
+                "${as_root[@]}" systemctl disable --now "$service.service" >/dev/null 2>&1 || true
+            fi ;;
+        esac
+    done
 }
 
 # What building takes, beside Rust.
@@ -51,7 +55,7 @@ BUILD_PACKAGES=(build-essential cmake pkg-config libasound2-dev)
 # What the demo runs on.
 DEMO_PACKAGES=(kamailio kamailio-sqlite-modules sqlite3 jq procps)
 # What the suites and the benchmark run on.
-LAB_PACKAGES=("${DEMO_PACKAGES[@]}" kamailio-presence-modules chromium chromium-driver sip-tester baresip-core tshark pulseaudio pulseaudio-utils git kamailio-tls-modules kamailio-websocket-modules dnsmasq-base nftables iproute2 sipvicious nodejs python3 xdg-utils dunst dbus-bin dbus-daemon xvfb desktop-file-utils)
+LAB_PACKAGES=("${DEMO_PACKAGES[@]}" kamailio-presence-modules chromium chromium-driver sip-tester baresip-core tshark pulseaudio pulseaudio-utils git kamailio-tls-modules kamailio-websocket-modules dnsmasq-base nftables iproute2 sipvicious nodejs python3 xdg-utils dunst dbus-bin dbus-daemon xvfb desktop-file-utils slapd ldap-utils)
 # What the Debian packages are built, checked and tried with.
 DEBIAN_PACKAGES=(debhelper lintian mmdebstrap systemd-container)
 # What the Windows programs are built with on Debian, and tried under.

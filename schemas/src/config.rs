@@ -12,6 +12,7 @@ use crate::accept_from::{NO_KNOWN_PROXY, is_known};
 use crate::connection::Connection;
 use crate::contact;
 pub use crate::contact::{Contact, MAX_CONTACTS};
+use crate::directory::{self, Directory};
 use crate::features::Features;
 use crate::history::History;
 pub use crate::hook::{Hook, HookEvent};
@@ -62,6 +63,9 @@ pub struct DeskConfig {
     /// Phonebooks from elsewhere.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub phonebooks: Vec<Phonebook>,
+    /// LDAP directories that are asked for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub directories: Vec<Directory<SealedSecret>>,
     /// How long calls and messages are remembered.
     #[serde(default, skip_serializing_if = "History::is_default")]
     pub history: History,
@@ -367,6 +371,8 @@ impl DeskConfig {
             &self.contacts,
         )?;
         phonebook::validate_all(&self.phonebooks)?;
+        let accounts = self.accounts.iter().map(|account| &account.id);
+        directory::validate_all(&self.directories, accounts)?;
         self.history.validate()
     }
 }

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Account, ConfigError, Contact, Hook, Media, Network, validate_sections};
+use crate::directory::{self, Directory, MAX_DIRECTORIES};
 use crate::history::History;
 use crate::links::Links;
 use crate::phonebook::{self, Phonebook};
@@ -23,16 +24,17 @@ pub const MAX_DESKS: usize = 100_000;
 pub struct FleetFile {
     /// What every desk starts from.
     #[serde(default)]
-    pub defaults: Layer,
+    pub defaults: Layer<Secret>,
     /// The desks, by name.
     #[serde(default)]
     pub desks: Vec<DeskEntry<Secret>>,
 }
 
-/// Settings that lie under those of the desks.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Settings that lie under those of the desks. `S` is how passwords of directories are held, as in [`DeskEntry`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
-pub struct Layer {
+#[serde(bound(deserialize = "S: Deserialize<'de>"))]
+pub struct Layer<S = ()> {
     /// Sound and codecs.
     #[serde(default)]
     pub media: Media,
@@ -51,6 +53,9 @@ pub struct Layer {
     /// Phonebooks from elsewhere; a desk's own are added.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub phonebooks: Vec<Phonebook>,
+    /// LDAP directories that are asked for people; a desk's own are added.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub directories: Vec<Directory<S>>,
     /// How long calls and messages are remembered.
     #[serde(default, skip_serializing_if = "History::is_default")]
     pub history: History,
@@ -84,9 +89,70 @@ pub struct DeskEntry<S> {
     /// Phonebooks from elsewhere of this desk.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub phonebooks: Vec<Phonebook>,
+    /// LDAP directories that this desk asks for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub directories: Vec<Directory<S>>,
     /// How long calls and messages are remembered, over the defaults.
     #[serde(default, skip_serializing_if = "History::is_default")]
     pub history: History,
+}
+
+impl<S> Default for Layer<S> {
+    fn default() -> Self {
+        Self {
+            media: Media::default(),
+            network: Network::default(),
+            links: Links::default(),
+            hooks: Vec::new(),
+            contacts: Vec::new(),
+            phonebooks: Vec::new(),
+            directories: Vec::new(),
+            history: History::default(),
+        }
+    }
+}
+
+impl<S> Layer<S> {
+    /// The same layer with the passwords held another way.
+    ///
+    /// # Errors
+    /// The first that cannot be.
+    pub fn map_passwords<T, E>(
+        self,
+        mut with: impl FnMut(&Directory<S>, Option<S>) -> Result<Option<T>, E>,
+    ) -> Result<Layer<T>, E> {
+        let mut directories = Vec::new();
+        for mut directory in self.directories {
+            let password = directory.password.take();
+            let password = with(&directory, password)?;
+            directories.push(directory.map_password(|_: Option<S>| password));
+        }
+        Ok(Layer {
+            directories,
+            media: self.media,
+            network: self.network,
+            links: self.links,
+            hooks: self.hooks,
+            contacts: self.contacts,
+            phonebooks: self.phonebooks,
+            history: self.history,
+        })
+    }
+
+    /// The same layer without its passwords.
+    pub fn without_passwords(self) -> Layer<()> {
+        let directories = self.directories.into_iter();
+        Layer {
+            directories: directories.map(|d| d.map_password(|_| None)).collect(),
+            media: self.media,
+            network: self.network,
+            links: self.links,
+            hooks: self.hooks,
+            contacts: self.contacts,
+            phonebooks: self.phonebooks,
+            history: self.history,
+        }
+    }
 }
 
 impl<S> DeskEntry<S> {
@@ -101,6 +167,7 @@ impl<S> DeskEntry<S> {
             hooks: Vec::new(),
             contacts: Vec::new(),
             phonebooks: Vec::new(),
+            directories: Vec::new(),
             history: History::default(),
         }
     }
@@ -109,7 +176,7 @@ impl<S> DeskEntry<S> {
     ///
     /// # Errors
     /// The first setting out of bounds, with its path within the desk.
-    pub fn validate(&self, defaults: &Layer) -> Result<(), ConfigError> {
+    pub fn validate<T>(&self, defaults: &Layer<T>) -> Result<(), ConfigError> {
         validate_desk_name(&self.name)?;
         let media = self.media.clone().over(&defaults.media);
         let network = self.network.clone().over(&defaults.network);
@@ -123,6 +190,17 @@ impl<S> DeskEntry<S> {
         validate_sections(&self.accounts, &media, &network, &hooks, &contacts)?;
         let phonebooks = defaults.phonebooks.iter().chain(&self.phonebooks);
         phonebook::validate_all(&phonebooks.cloned().collect::<Vec<_>>())?;
+        let taken: Vec<_> = self.accounts.iter().map(|account| &account.id).collect();
+        directory::validate_all(&defaults.directories, taken.iter().copied())?;
+        let of_all = defaults.directories.iter().map(|directory| &directory.id);
+        directory::validate_all(&self.directories, taken.iter().copied().chain(of_all))?;
+        let count = defaults.directories.len() + self.directories.len();
+        if count > MAX_DIRECTORIES {
+            return Err(ConfigError {
+                path: "directories".into(),
+                why: format!("{count} with the fleet's; a desk has at most {MAX_DIRECTORIES}"),
+            });
+        }
         self.history.over(&defaults.history).validate()
     }
 }

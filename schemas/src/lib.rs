@@ -13,6 +13,7 @@ pub mod connection;
 pub mod contact;
 pub mod desk_token;
 pub mod dial_rule;
+pub mod directory;
 pub mod enrolment;
 pub mod envelope;
 pub mod features;
@@ -23,6 +24,7 @@ pub mod hook_template;
 pub mod identifier;
 #[cfg(feature = "json-schema")]
 pub mod json_schema;
+pub mod ldap_filter;
 pub mod links;
 pub mod location;
 pub mod media;

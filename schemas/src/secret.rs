@@ -101,6 +101,15 @@ pub fn seal_context(desk: &DeskId, account: &AccountId, generation: Generation) 
     format!("{desk}\n{account}\n{generation}").into_bytes()
 }
 
+/// The same of a directory's password, so that none can stand in the place of an account's, nor the other way.
+pub fn directory_seal_context(
+    desk: &DeskId,
+    directory: &AccountId,
+    generation: Generation,
+) -> Vec<u8> {
+    format!("{desk}\ndirectory {directory}\n{generation}").into_bytes()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,6 +119,16 @@ mod tests {
         let secret = Secret::new("correct horse".into()).unwrap();
         assert_eq!(format!("{secret:?}"), "Secret");
         assert_eq!(secret.expose(), "correct horse");
+    }
+
+    #[test]
+    fn attack_b_a_seal_of_an_account_is_none_of_a_directory() {
+        let desk: DeskId = "0123456789abcdef0123456789abcdef".parse().unwrap();
+        let id: AccountId = "main".parse().unwrap();
+        let account = seal_context(&desk, &id, Generation(7));
+        assert_ne!(account, directory_seal_context(&desk, &id, Generation(7)));
+        // No account's id has a space in it.
+        assert!("directory main".parse::<AccountId>().is_err());
     }
 
     #[test]

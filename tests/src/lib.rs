@@ -1,7 +1,7 @@
 //! The lab: real peers, our own programs, and the instruments that judge what passed between them.
 //!
 //! Owns the start, the control and the clean end of every process that a suite needs (Kamailio,
-//! baresip, SIPp, `carillon-server`, `carillon`), the free ports they live on, and the measurements
+//! baresip, SIPp, slapd, `carillon-server`, `carillon`), the free ports they live on, and the measurements
 //! (tones in recordings, RTP streams on the wire, memory and wake-ups of a process).
 //! Never links the agent or the server: they are met as programs, the way an admin meets them.
 
@@ -34,6 +34,7 @@ pub mod section;
 pub mod server;
 pub mod siege;
 pub mod sipp;
+pub mod slapd;
 pub mod sources;
 pub mod table;
 pub mod tone;

@@ -6,7 +6,7 @@
 )]
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use carillon_tests::baresip::{Baresip, Setup};
 use carillon_tests::desk::Desk;
@@ -18,9 +18,9 @@ use carillon_tests::section::Section;
 use carillon_tests::{patience, ports};
 use serde_json::Value;
 
-/// A phonebook that is right and can be asked for changes, one of 50 MB, one that never ends.
+/// A phonebook that is right and can be asked for changes, one of 50 MB, one that never ends, one that drips.
 const SERVER: &str = r#"
-import http.server, sys
+import http.server, sys, time
 
 GOOD = b"<contacts refresh='0'>" \
        b"<contact name='Berta &amp; Co' number='1002'/>" \
@@ -45,6 +45,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(50 << 20))
             self.end_headers()
             self.pour(50)
+        elif self.path == "/drip.xml":
+            self.send_response(200)
+            self.send_header("Content-Length", str(1 << 20))
+            self.end_headers()
+            try:
+                while True:
+                    self.wfile.write(b" ")
+                    time.sleep(0.05)
+            except OSError:
+                pass
+            self.close_connection = True
         else:
             self.send_response(200)
             self.send_header("Transfer-Encoding", "chunked")
@@ -243,4 +254,34 @@ fn a_desk_knows_who_calls_and_remembers_it() {
     forgotten.success().unwrap();
     assert_eq!(json(&ours, &["history"]).as_array().map(Vec::len), Some(0));
     section.note("a broken history was moved aside while a call stood");
+}
+
+/// The longest that a fetch may take, and some.
+const LIMIT: Duration = Duration::from_secs(30);
+
+#[test]
+fn attack_b_a_phonebook_that_drips_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_server, port) = serve(folder.path());
+    let yaml = format!(
+        "contacts: [{{name: Reception, number: '1000'}}]\n\
+         phonebooks: [{{name: drip, url: 'http://127.0.0.1:{port}/drip.xml'}}]\n"
+    );
+    let mut ours = Desk::alone("drip", &yaml).unwrap();
+    ours.run().unwrap();
+    // Somebody who looks is not kept waiting for it.
+    let begun = Instant::now();
+    let found = json(&ours, &["contacts", "recep"]);
+    assert_eq!(found[0]["name"], "Reception", "{found}");
+    assert!(begun.elapsed() < LIMIT / 3, "{:?}", begun.elapsed());
+    let trouble = || {
+        let books = json(&ours, &["contacts", "phonebooks"]);
+        books[0]["trouble"].as_str().map(str::to_owned)
+    };
+    assert_eq!(trouble(), None, "a byte comes again and again");
+    let why = patience::until("the end of it", LIMIT + SOON, || {
+        trouble().ok_or("none yet")
+    });
+    assert!(why.unwrap().contains("did not end within 30 s"));
+    assert!(begun.elapsed() >= LIMIT, "{:?}", begun.elapsed());
 }

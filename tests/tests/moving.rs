@@ -130,6 +130,7 @@ fn our_desk_transfers_baresip_blindly() {
 #[test]
 fn baresip_transfers_our_desk_blindly() {
     let mut three = Three::start();
+    three.verb(&["contacts", "add", "Carol Contact", "1003"]);
     three.call_bob();
     three.bob.transfer(CAROL).unwrap();
     three.carol.wait_event("CALL_INCOMING", SOON).unwrap();
@@ -140,6 +141,7 @@ fn baresip_transfers_our_desk_blindly() {
             && calls[0]["peer"]
                 .as_str()
                 .is_some_and(|peer| peer.contains("1003"))
+            && calls[0]["contact"] == "Carol Contact"
     });
     three.bob.wait_event("CALL_CLOSED", SOON).unwrap();
     three.ours.hang_up().unwrap();

@@ -28,7 +28,9 @@ impl Alone {
         let server = Server::start().unwrap();
         let port = ports::free().unwrap();
         let yaml = format!(
-            "desks:\n  - name: alone\n    accounts:\n      - id: main\n        \
+            "defaults:\n  contacts:\n    - {{name: Sip Person, number: 'sip:sipp@127.0.0.1'}}\n    \
+             - {{name: Else Where, number: 'sip:elsewhere@127.0.0.1'}}\n\
+             desks:\n  - name: alone\n    accounts:\n      - id: main\n        \
              address: sip:alone@127.0.0.1:{port}\n        register: false\n    \
              media:\n      input: \"tone:440\"\n      output: \"null\"\n"
         );
@@ -122,5 +124,6 @@ fn a_redirect_is_followed() {
     let status = alone.desk.status().unwrap();
     let peer = status["calls"][0]["peer"].as_str().unwrap_or_default();
     assert!(peer.starts_with("sip:elsewhere@"), "{status}");
+    assert_eq!(status["calls"][0]["contact"], "Else Where", "{status}");
     alone.is_over(sipp, SOON);
 }

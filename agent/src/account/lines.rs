@@ -85,7 +85,9 @@ impl Account {
             }
             Event::CallRedirected { call, target } => {
                 if let Some(line) = self.lines.get(&call) {
-                    line.call.do_send(GoesTo(shown(&target.to_string())));
+                    let peer = shown(&target.to_string());
+                    let contact = self.contacts.name_of(&peer);
+                    line.call.do_send(GoesTo { peer, contact });
                 }
             }
             Event::HoldChanged { call, here, there } => self.hold_changed(call, here, there),

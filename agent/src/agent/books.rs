@@ -173,9 +173,10 @@ impl Handler<CallBegan> for Agent {
 impl Handler<NameCall> for Agent {
     type Result = ();
 
-    fn handle(&mut self, NameCall { call, name }: NameCall, _: &mut Context<Self>) {
+    fn handle(&mut self, named: NameCall, _: &mut Context<Self>) {
+        let NameCall { call, peer, name } = named;
         if let Some(entry) = self.calls.get(&call) {
-            entry.call.do_send(Named(name));
+            entry.call.do_send(Named { peer, name });
         }
     }
 }

@@ -56,6 +56,10 @@ impl Agent {
                 self.books.phonebooks.use_configured(phonebooks);
                 self.publish(AgentEvent::ContactsChanged);
             }
+            Change::Directories(directories) => {
+                self.books.directories.use_configured(directories);
+                self.publish(AgentEvent::ContactsChanged);
+            }
             Change::History(retention) => self.books.history.keep(*retention),
             Change::Describe(_)
             | Change::Order(_)

@@ -43,12 +43,19 @@ pub(crate) struct Quiet(pub(crate) bool);
 /// The call was redirected to this address.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct GoesTo(pub(crate) String);
+pub(crate) struct GoesTo {
+    pub(crate) peer: String,
+    /// The name by which the contacts know it.
+    pub(crate) contact: Option<String>,
+}
 
-/// A phonebook knows the far side by this name.
+/// A phonebook or directory knows that far side by this name.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Named(pub(crate) String);
+pub(crate) struct Named {
+    pub(crate) peer: String,
+    pub(crate) name: String,
+}
 
 /// The dialog is over.
 #[derive(Message)]

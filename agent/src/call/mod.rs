@@ -266,9 +266,8 @@ impl Handler<Quiet> for Call {
 impl Handler<GoesTo> for Call {
     type Result = ();
 
-    fn handle(&mut self, GoesTo(peer): GoesTo, _: &mut Context<Self>) {
-        self.view.peer = peer;
-        self.view.contact = None;
+    fn handle(&mut self, GoesTo { peer, contact }: GoesTo, _: &mut Context<Self>) {
+        (self.view.peer, self.view.contact) = (peer, contact);
         self.publish();
     }
 }
@@ -276,8 +275,9 @@ impl Handler<GoesTo> for Call {
 impl Handler<Named> for Call {
     type Result = ();
 
-    fn handle(&mut self, Named(name): Named, _: &mut Context<Self>) {
-        if !self.ending {
+    fn handle(&mut self, Named { peer, name }: Named, _: &mut Context<Self>) {
+        // The name may come when the call has gone on to somebody else.
+        if !self.ending && self.view.peer == peer {
             self.view.contact = Some(name);
             self.publish();
         }

@@ -11,6 +11,7 @@ use super::exit::Failure;
 use super::print::{self, ago, line, or_dash, plain};
 use crate::control::ContactBody;
 use crate::desktop::contacts::ContactView;
+use crate::desktop::directory::DirectoryView;
 use crate::desktop::phonebook::PhonebookView;
 use crate::event::LampState;
 
@@ -30,12 +31,15 @@ pub(super) enum ContactsVerb {
     },
     /// Show the phonebooks, and how each stands.
     Phonebooks,
+    /// Show the LDAP directories, and how each stands.
+    Directories,
 }
 
 /// How long writing may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a search may take: a phonebook may have to be fetched first.
-const SEARCH: Duration = Duration::from_secs(20);
+/// How long a search may take: a phonebook may have to be fetched first, and a directory has up to 30 s, twice where it has
+/// much to do.
+const SEARCH: Duration = Duration::from_secs(70);
 
 pub(super) fn contacts(
     state: &Path,
@@ -67,6 +71,7 @@ pub(super) fn contacts(
             Ok(())
         }
         Some(ContactsVerb::Phonebooks) => phonebooks(&client, as_json),
+        Some(ContactsVerb::Directories) => directories(&client, as_json),
     }
 }
 
@@ -117,6 +122,30 @@ fn phonebooks(client: &Client, as_json: bool) -> Result<(), Failure> {
             ]
         };
         print::table(&books.iter().map(row).collect::<Vec<_>>());
+    }
+    Ok(())
+}
+
+fn directories(client: &Client, as_json: bool) -> Result<(), Failure> {
+    let directories: Vec<DirectoryView> = client.get("/v1/directories")?;
+    if as_json {
+        print::json(&directories);
+    } else if directories.is_empty() {
+        line("no directory (name some as 'directories' in the configuration)");
+    } else {
+        let row = |directory: &DirectoryView| {
+            vec![
+                plain(&directory.id),
+                plain(&directory.name),
+                plain(&directory.url),
+                directory.answered.map_or_else(
+                    || "never answered".into(),
+                    |at| format!("answered {} ago", ago(at)),
+                ),
+                plain(directory.trouble.as_deref().unwrap_or_default()),
+            ]
+        };
+        print::table(&directories.iter().map(row).collect::<Vec<_>>());
     }
     Ok(())
 }

@@ -109,7 +109,8 @@ What is not carried over is named with the reason. docs/microsip.md lists every 
 pub(super) const CONTACTS: &str = "Examples:
   carillon contacts berta
   carillon contacts add 'Berta Beispiel' '+49 89 1234567'
-  carillon contacts phonebooks";
+  carillon contacts phonebooks
+  carillon contacts directories";
 
 pub(super) const HISTORY: &str = "Examples:
   carillon history --missed

@@ -176,6 +176,7 @@ pub(super) async fn answer(request: Request<Incoming>, port: &AgentPort) -> Answ
         (&Method::POST, ["v1", "contacts"]) => contacts::add(body, port).await,
         (&Method::DELETE, ["v1", "contacts", id]) => contacts::remove(id, port).await,
         (&Method::GET, ["v1", "phonebooks"]) => contacts::phonebooks(port).await,
+        (&Method::GET, ["v1", "directories"]) => contacts::directories(port),
         (&Method::GET, ["v1", "history"]) => history::list(head.uri.query(), port).await,
         (&Method::GET, ["v1", "history", "export"]) => {
             history::export(head.uri.query(), port).await

@@ -1,4 +1,4 @@
-//! Contacts and phonebooks of the local API.
+//! Contacts, phonebooks and directories of the local API.
 
 use carillon_schemas::Problem;
 use carillon_schemas::config::Contact;
@@ -25,20 +25,28 @@ pub struct ContactBody {
     pub number: String,
 }
 
-/// `GET /v1/contacts?search=&limit=`
+/// `GET /v1/contacts?search=&limit=&directories=`
 pub(super) async fn list(query: Option<&str>, port: &AgentPort) -> Answer {
-    let query = Query::read(query, &["search", "limit"])?;
+    let query = Query::read(query, &["search", "limit", "directories"])?;
     let limit = query.value("limit")?.unwrap_or(USUAL);
     let search = Search::of(query.text("search").unwrap_or_default(), limit);
-    let found = find(&search, port).await;
+    let ask = query.value("directories")?.unwrap_or(true);
+    let found = find(&search, ask, port).await;
     json(StatusCode::OK, &found)
 }
 
-/// The user's own and the configuration's first, then the phonebooks'; a number that is there already is left out.
-async fn find(search: &Search, port: &AgentPort) -> Vec<ContactView> {
+/// The user's own and the configuration's first, then the phonebooks' and the directories'; a number that is there already
+/// is left out.
+async fn find(search: &Search, ask_directories: bool, port: &AgentPort) -> Vec<ContactView> {
     let contacts = &port.books.contacts;
     let mut found = contacts.find(search);
-    for mut person in port.books.phonebooks.find(search).await {
+    let (books, directories) = tokio::join!(port.books.phonebooks.find(search), async {
+        match ask_directories {
+            true => port.books.directories.find(search).await,
+            false => Vec::new(),
+        }
+    });
+    for mut person in books.into_iter().chain(directories) {
         if found.len() >= search.limit {
             break;
         }
@@ -69,6 +77,11 @@ pub(super) async fn remove(id: &str, port: &AgentPort) -> Answer {
 /// `GET /v1/phonebooks`
 pub(super) async fn phonebooks(port: &AgentPort) -> Answer {
     json(StatusCode::OK, &port.books.phonebooks.views().await)
+}
+
+/// `GET /v1/directories`
+pub(super) fn directories(port: &AgentPort) -> Answer {
+    json(StatusCode::OK, &port.books.directories.views())
 }
 
 /// Changes the contacts on a thread that may wait for the disk, and tells of it.

@@ -5,6 +5,7 @@
 //! trouble in here never touches one.
 
 pub mod contacts;
+pub mod directory;
 pub mod history;
 pub mod hooks;
 pub mod import;
@@ -15,16 +16,19 @@ pub mod phonebook;
 use crate::state_folder::StateFolder;
 
 use contacts::Contacts;
+use directory::Directories;
 use history::Ledger;
 use phonebook::Phonebooks;
 
-/// Contacts, phonebooks and history of this desk. Cheap to clone.
+/// Contacts, phonebooks, directories and history of this desk. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Books {
     /// Who is known by name.
     pub contacts: Contacts,
     /// What is read from elsewhere.
     pub phonebooks: Phonebooks,
+    /// Who is asked elsewhere.
+    pub directories: Directories,
     /// What happened.
     pub history: Ledger,
 }
@@ -36,6 +40,7 @@ impl Books {
         Self {
             contacts: Contacts::of(folder),
             phonebooks: Phonebooks::of(folder),
+            directories: Directories::default(),
             history: Ledger::of(folder),
         }
     }

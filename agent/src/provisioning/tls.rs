@@ -22,6 +22,8 @@ pub enum ServerTrust {
     Pinned(String),
     /// The authorities of a PEM file.
     Authorities(PathBuf),
+    /// These authorities, in PEM.
+    Given(String),
     /// The platform's authorities.
     Platform,
 }
@@ -51,6 +53,9 @@ pub enum TlsError {
         /// Why.
         why: String,
     },
+    /// The given authorities do not serve.
+    #[error("the authorities in 'ca' cannot be used: {0}")]
+    Authorities(String),
     /// The library or the platform said no.
     #[error("TLS cannot be set up: {0}")]
     Library(String),
@@ -76,6 +81,12 @@ pub fn client_config(trust: &ServerTrust) -> Result<ClientConfig, TlsError> {
                     path: path.clone(),
                     why: e.to_string(),
                 })?
+        }
+        ServerTrust::Given(pem) => {
+            let roots = authorities(pem.as_bytes()).map_err(TlsError::Authorities)?;
+            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+                .build()
+                .map_err(|e| TlsError::Authorities(e.to_string()))?
         }
         ServerTrust::Platform => {
             Arc::new(rustls_platform_verifier::Verifier::new(provider.clone()).map_err(library)?)
@@ -104,15 +115,19 @@ fn read_authorities(path: &Path) -> Result<RootCertStore, TlsError> {
         return Err(fail(format!("it has more than {MAX_CA_BYTES} bytes")));
     }
     let pem = std::fs::read(path).map_err(|e| fail(e.to_string()))?;
+    authorities(&pem).map_err(fail)
+}
+
+fn authorities(pem: &[u8]) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
-        let certificate = certificate.map_err(|e| fail(e.to_string()))?;
-        roots.add(certificate).map_err(|e| fail(e.to_string()))?;
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        let certificate = certificate.map_err(|e| e.to_string())?;
+        roots.add(certificate).map_err(|e| e.to_string())?;
     }
-    if roots.is_empty() {
-        return Err(fail("it holds no PEM certificate".into()));
+    match roots.is_empty() {
+        true => Err("it holds no PEM certificate".into()),
+        false => Ok(roots),
     }
-    Ok(roots)
 }
 
 #[cfg(test)]

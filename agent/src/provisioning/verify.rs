@@ -8,13 +8,16 @@ use base64::engine::general_purpose::STANDARD;
 use carillon_schemas::config::{
     ConfigError, Contact, DeskConfig, Hook, MAX_CONFIG_BYTES, Media, Network,
 };
+use carillon_schemas::directory::Directory;
 use carillon_schemas::envelope::{EnvelopeError, PayloadType};
 use carillon_schemas::history::History;
 use carillon_schemas::links::Links;
 use carillon_schemas::phonebook::Phonebook;
-use carillon_schemas::secret::{SecretError, seal_context};
+use carillon_schemas::secret::{SecretError, directory_seal_context, seal_context};
 use carillon_schemas::trust::{Freshness, Role, TrustRoot};
-use carillon_schemas::{Account, AccountId, DeskId, Envelope, Generation, Secret, Timestamp};
+use carillon_schemas::{
+    Account, AccountId, DeskId, Envelope, Generation, SealedSecret, Secret, Timestamp,
+};
 
 use super::keys::{KeyError, PrivateKeys};
 use super::seen::{Seen, digest};
@@ -48,6 +51,8 @@ pub struct Verified {
     pub contacts: Vec<Contact>,
     /// Phonebooks from elsewhere.
     pub phonebooks: Vec<Phonebook>,
+    /// LDAP directories.
+    pub directories: Vec<Directory<Secret>>,
     /// How long calls and messages are remembered.
     pub history: History,
 }
@@ -99,18 +104,18 @@ pub enum RefusedWhy {
     #[error("the configuration cannot run: {0}")]
     Invalid(#[from] ConfigError),
     /// A seal that does not open.
-    #[error("the password of account {account} cannot be opened: {why}")]
+    #[error("the password of account or directory {of} cannot be opened: {why}")]
     Seal {
-        /// Of which account.
-        account: AccountId,
+        /// Of which account or directory.
+        of: AccountId,
         /// Why.
         why: KeyError,
     },
     /// A seal that opens on what is no secret.
-    #[error("the password of account {account} cannot be used: {why}")]
+    #[error("the password of account or directory {of} cannot be used: {why}")]
     Secret {
-        /// Of which account.
-        account: AccountId,
+        /// Of which account or directory.
+        of: AccountId,
         /// Why.
         why: SecretError,
     },
@@ -280,31 +285,36 @@ fn opened(config: DeskConfig, digest: String, keys: &PrivateKeys) -> Result<Veri
     };
     config.validate().map_err(|e| refuse(e.into()))?;
     let desk = config.desk;
+    let open = |of: &AccountId, sealed: &SealedSecret, context: &[u8]| {
+        let of = || of.clone();
+        let secret = keys
+            .open(sealed, context)
+            .map_err(|why| RefusedWhy::Seal { of: of(), why })?;
+        // A text that is no UTF-8 becomes one with replacement characters, of which none is a password.
+        Secret::new(String::from_utf8_lossy(&secret).into_owned())
+            .map_err(|why| RefusedWhy::Secret { of: of(), why })
+    };
     let accounts = config
         .accounts
         .into_iter()
         .map(|mut account| {
-            let password = account
-                .password
-                .take()
-                .map(|sealed| {
-                    let context = seal_context(&desk, &account.id, generation);
-                    let secret = keys
-                        .open(&sealed, &context)
-                        .map_err(|why| RefusedWhy::Seal {
-                            account: account.id.clone(),
-                            why,
-                        })?;
-                    // A text that is no UTF-8 becomes one with replacement characters, of which none is a password.
-                    Secret::new(String::from_utf8_lossy(&secret).into_owned()).map_err(|why| {
-                        RefusedWhy::Secret {
-                            account: account.id.clone(),
-                            why,
-                        }
-                    })
-                })
-                .transpose()?;
+            let context = seal_context(&desk, &account.id, generation);
+            let sealed = account.password.take();
+            let password = sealed.map(|sealed| open(&account.id, &sealed, &context));
+            let password = password.transpose()?;
             Ok(account.map_password(|_| password))
+        })
+        .collect::<Result<_, RefusedWhy>>()
+        .map_err(refuse)?;
+    let directories = config
+        .directories
+        .into_iter()
+        .map(|mut directory| {
+            let context = directory_seal_context(&desk, &directory.id, generation);
+            let sealed = directory.password.take();
+            let password = sealed.map(|sealed| open(&directory.id, &sealed, &context));
+            let password = password.transpose()?;
+            Ok(directory.map_password(|_| password))
         })
         .collect::<Result<_, RefusedWhy>>()
         .map_err(refuse)?;
@@ -320,6 +330,7 @@ fn opened(config: DeskConfig, digest: String, keys: &PrivateKeys) -> Result<Veri
         hooks: config.hooks,
         contacts: config.contacts,
         phonebooks: config.phonebooks,
+        directories,
         history: config.history,
     })
 }

@@ -1,10 +1,11 @@
 //! The plan that leads from one configuration to another.
 
 use carillon_schemas::config::{Contact, Media, Network};
+use carillon_schemas::directory::Directory;
 use carillon_schemas::history::History;
 use carillon_schemas::links::Links;
 use carillon_schemas::phonebook::Phonebook;
-use carillon_schemas::{AccountId, Generation};
+use carillon_schemas::{AccountId, Generation, Secret};
 
 use crate::running::{RunningAccount, RunningConfig, RunningHook};
 
@@ -42,6 +43,8 @@ pub enum Change {
     Contacts(Vec<Contact>),
     /// Phonebooks from elsewhere.
     Phonebooks(Vec<Phonebook>),
+    /// LDAP directories.
+    Directories(Vec<Directory<Secret>>),
     /// How long calls and messages are remembered.
     History(History),
     /// What runs when something happens.
@@ -94,6 +97,9 @@ pub fn plan(old: &RunningConfig, new: &RunningConfig) -> Plan {
     if old.phonebooks != new.phonebooks {
         changes.push(Change::Phonebooks(new.phonebooks.clone()));
     }
+    if old.directories != new.directories {
+        changes.push(Change::Directories(new.directories.clone()));
+    }
     if old.history != new.history {
         changes.push(Change::History(new.history));
     }
@@ -136,6 +142,7 @@ impl Plan {
                 Change::Links(links) => config.links = links,
                 Change::Contacts(contacts) => config.contacts = contacts,
                 Change::Phonebooks(phonebooks) => config.phonebooks = phonebooks,
+                Change::Directories(directories) => config.directories = directories,
                 Change::History(history) => config.history = history,
                 Change::Hooks(hooks) => config.hooks = hooks,
                 Change::Name(name) => config.name = name,
@@ -169,6 +176,7 @@ impl Change {
             Self::Links(_) => "what links may do changed".to_owned(),
             Self::Contacts(contacts) => format!("{} contacts", contacts.len()),
             Self::Phonebooks(phonebooks) => format!("{} phonebooks", phonebooks.len()),
+            Self::Directories(directories) => format!("{} directories", directories.len()),
             Self::History(_) => "history kept for another time".to_owned(),
             Self::Hooks(hooks) => format!("{} hooks", hooks.len()),
             Self::Name(Some(name)) => format!("desk named {name:?}"),

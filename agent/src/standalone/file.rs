@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use carillon_schemas::config::{ConfigError, Contact, Hook, Media, Network, validate_sections};
+use carillon_schemas::directory::{self, Directory};
 use carillon_schemas::history::History;
 use carillon_schemas::links::Links;
 use carillon_schemas::phonebook::{self, Phonebook};
@@ -44,6 +45,9 @@ pub struct AgentFile {
     /// The desk's own phonebooks.
     #[serde(default)]
     pub phonebooks: Vec<Phonebook>,
+    /// The desk's own LDAP directories.
+    #[serde(default)]
+    pub directories: Vec<Directory<Secret>>,
     /// How long calls and messages are remembered; the server's settings lie over these.
     #[serde(default)]
     pub history: History,
@@ -176,6 +180,8 @@ impl AgentFile {
         file.hooks_allow.validate()?;
         hooks::validate_keys(&file.webhook_keys)?;
         phonebook::validate_all(&file.phonebooks)?;
+        let accounts = file.accounts.iter().map(|account| &account.id);
+        directory::validate_all(&file.directories, accounts)?;
         file.history.validate()?;
         file.control.listen()?;
         Ok(file)

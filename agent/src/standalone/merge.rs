@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use carillon_schemas::config::{Contact, MAX_ACCOUNTS, MAX_CONTACTS, Media, Network};
+use carillon_schemas::directory::MAX_DIRECTORIES;
 use carillon_schemas::phonebook::MAX_PHONEBOOKS;
 
 use super::AgentFile;
@@ -66,6 +67,22 @@ pub fn merge(server: Option<&Verified>, local: &AgentFile) -> Merged {
             "phonebooks of agent.yaml are left out: a desk has at most {MAX_PHONEBOOKS}"
         ));
     }
+    let mut directories: Vec<_> = server.map_or_else(Vec::new, |s| s.directories.clone());
+    for own in &local.directories {
+        if directories.iter().any(|known| known.id == own.id) {
+            warnings.push(format!(
+                "directory {} of agent.yaml gives way to the server's of that id (rename it)",
+                own.id
+            ));
+        } else if directories.len() == MAX_DIRECTORIES {
+            warnings.push(format!(
+                "directory {} of agent.yaml is left out: a desk has at most {MAX_DIRECTORIES}",
+                own.id
+            ));
+        } else {
+            directories.push(own.clone());
+        }
+    }
     let history = server.map_or(local.history, |s| s.history.over(&local.history));
     let of_server = server.map_or(&[][..], |s| &s.hooks);
     let hooks = super::hooks::admit(of_server, local, &mut warnings);
@@ -82,6 +99,7 @@ pub fn merge(server: Option<&Verified>, local: &AgentFile) -> Merged {
             ),
             contacts,
             phonebooks,
+            directories,
             history,
             hooks,
         },
@@ -135,6 +153,7 @@ mod tests {
             hooks: file.hooks,
             contacts: file.contacts,
             phonebooks: file.phonebooks,
+            directories: file.directories,
             history: file.history,
         }
     }
@@ -171,6 +190,29 @@ mod tests {
         let merged = merge(None, &local("accounts: [{id: own, address: 'sip:2@lan'}]"));
         assert_eq!(merged.config.accounts.len(), 1);
         assert_eq!((merged.config.generation, merged.warnings), (None, vec![]));
+    }
+
+    #[test]
+    fn a_directory_of_the_same_id_gives_way() {
+        let directory = |id: &str, host: &str| {
+            format!("directories: [{{id: {id}, url: 'ldap://{host}', base: 'dc=x'}}]")
+        };
+        let server = server(&directory("company", "theirs"));
+        let merged = merge(Some(&server), &local(&directory("company", "ours")));
+        assert_eq!(merged.config.directories, server.directories);
+        assert!(
+            merged.warnings[0].contains("company"),
+            "{:?}",
+            merged.warnings
+        );
+        let merged = merge(Some(&server), &local(&directory("own", "ours")));
+        let ids: Vec<_> = merged
+            .config
+            .directories
+            .iter()
+            .map(|d| d.id.as_str())
+            .collect();
+        assert_eq!(ids, ["company", "own"]);
     }
 
     #[test]

@@ -184,6 +184,7 @@ pub(crate) fn config(
         hooks: vec![],
         contacts: vec![],
         phonebooks: vec![],
+        directories: vec![],
         history: carillon_schemas::history::History::default(),
     }
 }

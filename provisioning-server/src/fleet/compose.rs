@@ -5,17 +5,26 @@ use std::collections::BTreeMap;
 use carillon_schemas::fleet_file::Layer;
 use carillon_schemas::{AccountId, DeskConfig, Generation, SealedSecret, Timestamp};
 
-use super::Desk;
+use super::{Desk, Locked};
 
 /// The configuration of a desk, its passwords sealed already.
 pub fn compose(
     desk: &Desk,
-    defaults: &Layer,
+    defaults: &Layer<Locked>,
     generation: Generation,
     issued: Timestamp,
     mut passwords: BTreeMap<AccountId, SealedSecret>,
 ) -> DeskConfig {
     let spec = &desk.spec;
+    let mut directories = Vec::new();
+    for directory in defaults.directories.iter().cloned() {
+        let password = passwords.remove(&directory.id);
+        directories.push(directory.map_password(|_| password));
+    }
+    for directory in spec.directories.iter().cloned() {
+        let password = passwords.remove(&directory.id);
+        directories.push(directory.map_password(|_| password));
+    }
     DeskConfig {
         desk: desk.id.clone(),
         name: spec.name.clone(),
@@ -46,6 +55,7 @@ pub fn compose(
             .chain(&spec.phonebooks)
             .cloned()
             .collect(),
+        directories,
         history: spec.history.over(&defaults.history),
     }
 }

@@ -109,6 +109,16 @@ impl FleetDiff {
         self.push(kind, Some(desk), path, None, None);
     }
 
+    /// A directory's password that is set, at a desk or for all.
+    pub fn set_directory_password(&mut self, desk: Option<&str>, directory: &str, had_one: bool) {
+        let kind = match had_one {
+            true => ChangeKind::Changed,
+            false => ChangeKind::Added,
+        };
+        let path = format!("directories[{directory}].password");
+        self.push(kind, desk, path, None, None);
+    }
+
     /// Puts deletions first; within a kind the order of the file stays.
     pub fn sort(&mut self) {
         self.changes.sort_by_key(|c| c.kind);

@@ -6,11 +6,13 @@ pub mod audit;
 pub mod compose;
 pub mod desk;
 pub mod diff;
+pub mod locked;
 pub mod standing;
 pub mod ticket;
 
 pub use audit::{Actor, AuditDraft, AuditEntry};
 pub use desk::{Desk, DeskState, Spec};
 pub use diff::{Change, ChangeKind, FleetDiff};
+pub use locked::Locked;
 pub use standing::Standing;
 pub use ticket::TicketRecord;

@@ -10,9 +10,10 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::change::{new_desk_id, raced};
+use super::directories::{complete, has_place};
 use super::publish::{ATTEMPTS, event, published};
 use super::{Service, ServiceError, now};
-use crate::fleet::{Actor, AuditDraft, Desk, DeskState, FleetDiff, Spec};
+use crate::fleet::{Actor, AuditDraft, Desk, DeskState, FleetDiff, Locked, Spec};
 use crate::store::{Commit, DeskRecord, DeskWrite, StoreError};
 
 /// How a file is applied.
@@ -77,7 +78,7 @@ impl Service {
         let fleet = self.fleet().await?;
         let desks = self.store.desks().await?;
         Ok(Export {
-            defaults: fleet.defaults,
+            defaults: fleet.defaults.without_passwords(),
             desks: desks
                 .into_iter()
                 .filter(|desk| desk.state != DeskState::Revoked)
@@ -100,24 +101,23 @@ impl Service {
             .into_iter()
             .map(|desk| (desk.name().to_owned(), desk))
             .collect();
+        let mut diff = FleetDiff::default();
+        let defaults = self.lock_defaults(&fleet.defaults, &file.defaults, &mut diff)?;
         let mut plan = Plan {
             at: now(),
-            defaults_changed: fleet.defaults != file.defaults,
-            diff: FleetDiff::default(),
+            defaults_changed: fleet.defaults != defaults,
+            diff,
             commit: Commit {
                 fleet_revision: Some(fleet.revision),
                 ..Commit::default()
             },
         };
-        plan.diff.compare_defaults(&fleet.defaults, &file.defaults);
+        let plain = Layer::without_passwords;
+        plan.diff
+            .compare_defaults(&plain(fleet.defaults), &plain(defaults.clone()));
         for entry in &file.desks {
-            self.plan_desk(
-                &mut plan,
-                present.remove(&entry.name),
-                entry,
-                &file.defaults,
-            )
-            .await?;
+            self.plan_desk(&mut plan, present.remove(&entry.name), entry, &defaults)
+                .await?;
         }
         for desk in present.into_values() {
             if desk.state == DeskState::Revoked {
@@ -131,7 +131,7 @@ impl Service {
                 });
             } else if plan.defaults_changed {
                 let spec = with_no_secrets(&desk.spec);
-                self.plan_desk(&mut plan, Some(desk), &spec, &file.defaults)
+                self.plan_desk(&mut plan, Some(desk), &spec, &defaults)
                     .await?;
             }
         }
@@ -143,7 +143,7 @@ impl Service {
             mut commit,
         } = plan;
         commit.at = at;
-        commit.defaults = defaults_changed.then(|| file.defaults.clone());
+        commit.defaults = defaults_changed.then_some(defaults);
         commit.audit = vec![AuditDraft {
             actor: actor.clone(),
             action: "fleet_applied",
@@ -173,7 +173,7 @@ impl Service {
         plan: &mut Plan,
         present: Option<Desk>,
         entry: &DeskEntry<Secret>,
-        defaults: &Layer,
+        defaults: &Layer<Locked>,
     ) -> Result<(), ServiceError> {
         let at = plan.at;
         let (spec, given) = split(entry);
@@ -185,8 +185,9 @@ impl Service {
                 .into_iter()
                 .map(|(id, secret)| (id, Some(secret)))
                 .collect();
-            for account in BTreeMap::keys(&secrets) {
-                plan.diff.set_password(desk.name(), account.as_str(), false);
+            complete(&desk.spec, &BTreeMap::new(), &secrets)?;
+            for id in BTreeMap::keys(&secrets) {
+                plan.password_set(&desk.spec, id, false);
             }
             let added = event(at, Level::Info, "added", "the desk was added".into());
             plan.commit.events.push((desk.id.clone(), added));
@@ -204,21 +205,22 @@ impl Service {
         let mut secrets: BTreeMap<AccountId, Option<Secret>> = BTreeMap::new();
         for (account, secret) in given {
             let same = match kept.get(&account) {
-                Some(stored) => self.vault.unlock(&before.id, &account, stored)? == secret,
+                Some(_) if !has_place(&before.spec, &spec, &account) => false,
+                Some(stored) => self.vault.unlock(before.id.as_str(), &account, stored)? == secret,
                 None => false,
             };
             if !same {
                 let had_one = kept.contains_key(&account);
-                plan.diff
-                    .set_password(before.name(), account.as_str(), had_one);
+                plan.password_set(&spec, &account, had_one);
                 secrets.insert(account, Some(secret));
             }
         }
-        for account in kept.keys() {
-            if !spec.accounts.iter().any(|a| a.id == *account) {
-                secrets.insert(account.clone(), None);
+        for id in kept.keys() {
+            if !has_place(&before.spec, &spec, id) {
+                secrets.entry(id.clone()).or_insert(None);
             }
         }
+        complete(&spec, &kept, &secrets)?;
         plan.diff.compare_desk(&before.spec, &spec);
         if spec == before.spec && secrets.is_empty() && !plan.defaults_changed {
             return Ok(());
@@ -253,6 +255,17 @@ struct Plan {
     commit: Commit,
 }
 
+impl Plan {
+    /// Notes that an account's or a directory's password is set.
+    fn password_set(&mut self, spec: &Spec, id: &AccountId, had_one: bool) {
+        let (name, id) = (spec.name.as_str(), id.as_str());
+        match spec.directories.iter().any(|d| d.id.as_str() == id) {
+            true => self.diff.set_directory_password(Some(name), id, had_one),
+            false => self.diff.set_password(name, id, had_one),
+        }
+    }
+}
+
 /// What is wanted, and the passwords beside it.
 fn split(entry: &DeskEntry<Secret>) -> (Spec, Vec<(AccountId, Secret)>) {
     let mut secrets = Vec::new();
@@ -268,6 +281,18 @@ fn split(entry: &DeskEntry<Secret>) -> (Spec, Vec<(AccountId, Secret)>) {
             })
         })
         .collect();
+    let directories = entry
+        .directories
+        .iter()
+        .cloned()
+        .map(|directory| {
+            let id = directory.id.clone();
+            directory.map_password(|secret| {
+                secrets.extend(secret.map(|secret| (id, secret)));
+                None
+            })
+        })
+        .collect();
     let spec = Spec {
         name: entry.name.clone(),
         accounts,
@@ -277,6 +302,7 @@ fn split(entry: &DeskEntry<Secret>) -> (Spec, Vec<(AccountId, Secret)>) {
         hooks: entry.hooks.clone(),
         contacts: entry.contacts.clone(),
         phonebooks: entry.phonebooks.clone(),
+        directories,
         history: entry.history,
     };
     (spec, secrets)
@@ -297,6 +323,11 @@ fn with_no_secrets(spec: &Spec) -> DeskEntry<Secret> {
         hooks: spec.hooks,
         contacts: spec.contacts,
         phonebooks: spec.phonebooks,
+        directories: spec
+            .directories
+            .into_iter()
+            .map(|directory| directory.map_password(|_| None))
+            .collect(),
         history: spec.history,
     }
 }

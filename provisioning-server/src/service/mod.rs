@@ -6,6 +6,7 @@
 mod apply;
 mod change;
 mod changes;
+mod directories;
 mod enrolment;
 mod error;
 mod publish;

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use carillon_schemas::fleet_file::Layer;
+use carillon_schemas::secret::{directory_seal_context, seal_context};
 use carillon_schemas::status::{DeskEvent, Level};
 use carillon_schemas::{AccountId, DeskId, Generation, SealedSecret, Secret, Timestamp};
 
 use super::{Service, ServiceError};
-use crate::fleet::{Desk, DeskState, compose};
+use crate::fleet::{Desk, DeskState, Locked, compose};
 use crate::store::{Commit, DeskWrite, ReadyConfig};
+use crate::trust::seal::seal;
+use crate::trust::vault::FLEET;
 
 /// How often a change is made anew when someone else was faster.
 pub(super) const ATTEMPTS: usize = 5;
@@ -20,7 +23,7 @@ impl Service {
     pub(super) fn sign_next(
         &self,
         desk: &mut Desk,
-        defaults: &Layer,
+        defaults: &Layer<Locked>,
         kept: &BTreeMap<AccountId, Vec<u8>>,
         changed: &BTreeMap<AccountId, Option<Secret>>,
         at: Timestamp,
@@ -30,20 +33,42 @@ impl Service {
         };
         let generation = Generation(desk.generation.0 + 1);
         let mut sealed: BTreeMap<AccountId, SealedSecret> = BTreeMap::new();
+        let secret = |id: &AccountId| match (changed.get(id), kept.get(id)) {
+            (Some(None), _) | (None, None) => Ok(None),
+            (Some(Some(secret)), _) => Ok(Some(secret.clone())),
+            (None, Some(stored)) => self.vault.unlock(desk.id.as_str(), id, stored).map(Some),
+        };
+        let mut add = |id: &AccountId, context: Vec<u8>, secret: &Secret| {
+            let seal = seal(&keys.sealing, &context, secret)?;
+            sealed.insert(id.clone(), seal);
+            Ok::<_, ServiceError>(())
+        };
         for account in &desk.spec.accounts {
-            let secret = match (changed.get(&account.id), kept.get(&account.id)) {
-                (Some(None), _) | (None, None) => continue,
-                (Some(Some(secret)), _) => secret.clone(),
-                (None, Some(stored)) => self.vault.unlock(&desk.id, &account.id, stored)?,
-            };
-            let seal = crate::trust::seal::seal(
-                &keys.sealing,
-                &desk.id,
-                &account.id,
-                generation,
-                &secret,
-            )?;
-            sealed.insert(account.id.clone(), seal);
+            let id = &account.id;
+            if let Some(secret) = secret(id)? {
+                add(id, seal_context(&desk.id, id, generation), &secret)?;
+            }
+        }
+        for directory in &desk.spec.directories {
+            let id = &directory.id;
+            if let Some(secret) = secret(id)? {
+                add(
+                    id,
+                    directory_seal_context(&desk.id, id, generation),
+                    &secret,
+                )?;
+            }
+        }
+        for directory in &defaults.directories {
+            let id = &directory.id;
+            if let Some(locked) = &directory.password {
+                let secret = self.vault.unlock(FLEET, id, &locked.bytes())?;
+                add(
+                    id,
+                    directory_seal_context(&desk.id, id, generation),
+                    &secret,
+                )?;
+            }
         }
         let config = compose::compose(desk, defaults, generation, at, sealed);
         config.validate()?;
@@ -78,7 +103,7 @@ impl Service {
             .map(|(account, secret)| {
                 let stored = secret
                     .as_ref()
-                    .map(|secret| self.vault.lock(desk, account, secret))
+                    .map(|secret| self.vault.lock(desk.as_str(), account, secret))
                     .transpose()?;
                 Ok((account.clone(), stored))
             })

@@ -19,7 +19,7 @@ use carillon_schemas::status::{DeskEvent, StatusReport};
 use carillon_schemas::{AccountId, DeskId, Envelope, Generation, Timestamp};
 use futures_util::future::BoxFuture;
 
-use crate::fleet::{AuditDraft, AuditEntry, Desk, Standing, TicketRecord};
+use crate::fleet::{AuditDraft, AuditEntry, Desk, Locked, Standing, TicketRecord};
 
 pub use people::{AdminToken, Scope, SessionRecord};
 pub use reports::{Received, Totals};
@@ -63,7 +63,7 @@ pub struct FleetRecord {
     /// Rises with every change of the defaults.
     pub revision: u64,
     /// What every desk starts from.
-    pub defaults: Layer,
+    pub defaults: Layer<Locked>,
 }
 
 /// A signed configuration, ready to send.
@@ -83,7 +83,7 @@ pub struct Commit {
     /// The revision of the defaults that the configurations were composed from.
     pub fleet_revision: Option<u64>,
     /// New defaults.
-    pub defaults: Option<Layer>,
+    pub defaults: Option<Layer<Locked>>,
     /// Desks that come, change and go.
     pub desks: Vec<DeskWrite>,
     /// A ticket made, used or withdrawn.

@@ -2,23 +2,21 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use carillon_schemas::secret::{SEAL_INFO, seal_context};
-use carillon_schemas::{AccountId, DeskId, Generation, SealedSecret, Secret};
+use carillon_schemas::secret::SEAL_INFO;
+use carillon_schemas::{SealedSecret, Secret};
 use rustls::crypto::aws_lc_rs::hpke::DH_KEM_P256_HKDF_SHA256_AES_128 as HPKE;
 use rustls::crypto::hpke::{Hpke as _, HpkePublicKey};
 
 use super::TrustError;
 use super::possession::point;
 
-/// Seals to a desk's sealing key (an uncompressed point in base64), bound to desk, account and generation.
+/// Seals to a desk's sealing key (an uncompressed point in base64), bound to a context that says whose and what for.
 ///
 /// # Errors
 /// When the key is no point of the curve.
 pub fn seal(
     sealing_key: &str,
-    desk: &DeskId,
-    account: &AccountId,
-    generation: Generation,
+    context: &[u8],
     secret: &Secret,
 ) -> Result<SealedSecret, TrustError> {
     let bad_key = || TrustError::BadDeskKey { which: "sealing" };
@@ -26,7 +24,7 @@ pub fn seal(
     let (enc, ciphertext) = HPKE
         .seal(
             SEAL_INFO,
-            &seal_context(desk, account, generation),
+            context,
             secret.expose().as_bytes(),
             &HpkePublicKey(public),
         )
@@ -40,6 +38,8 @@ pub fn seal(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use carillon_schemas::secret::seal_context;
+    use carillon_schemas::{AccountId, DeskId, Generation};
     use hpke::aead::AesGcm128;
     use hpke::kdf::HkdfSha256;
     use hpke::kem::DhP256HkdfSha256;
@@ -53,9 +53,7 @@ mod tests {
         let account: AccountId = "main".parse().unwrap();
         let sealed = seal(
             &STANDARD.encode(public.to_bytes()),
-            &desk,
-            &account,
-            Generation(7),
+            &seal_context(&desk, &account, Generation(7)),
             &Secret::new("correct horse".into()).unwrap(),
         )
         .unwrap();
@@ -82,9 +80,7 @@ mod tests {
         bytes[0] = 4;
         let result = seal(
             &STANDARD.encode(bytes),
-            &"0123456789abcdef0123456789abcdef".parse().unwrap(),
-            &"main".parse().unwrap(),
-            Generation(1),
+            b"context",
             &Secret::new("x".into()).unwrap(),
         );
         assert!(matches!(result, Err(TrustError::BadDeskKey { .. })));

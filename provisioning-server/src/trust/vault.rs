@@ -1,4 +1,4 @@
-//! Passwords at rest: AES-256-GCM under `vault.key`, bound to desk and account.
+//! Passwords at rest: AES-256-GCM under `vault.key`, bound to their owner and what they open.
 //!
 //! They are opened for one purpose, to be sealed to the desk, and no interface gives them back.
 
@@ -7,10 +7,13 @@ use std::path::Path;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use carillon_schemas::{AccountId, DeskId, Secret};
+use carillon_schemas::{AccountId, Secret};
 use zeroize::Zeroizing;
 
 use super::{TrustError, key_file, random};
+
+/// The owner of passwords that all desks share. No desk's id: those are hexadecimal.
+pub const FLEET: &str = "fleet";
 
 /// Holds the key. No `Debug`.
 pub struct Vault(RandomizedNonceKey);
@@ -48,20 +51,20 @@ impl Vault {
         Self::of(&key)
     }
 
-    /// Locks a password away: nonce, ciphertext, tag.
+    /// Locks a password away: nonce, ciphertext, tag. The owner is a desk's id, or [`FLEET`].
     ///
     /// # Errors
     /// When the random generator fails.
     pub fn lock(
         &self,
-        desk: &DeskId,
+        owner: &str,
         account: &AccountId,
         secret: &Secret,
     ) -> Result<Vec<u8>, TrustError> {
         let mut body = secret.expose().as_bytes().to_vec();
         let nonce = self
             .0
-            .seal_in_place_append_tag(Aad::from(context(desk, account)), &mut body)
+            .seal_in_place_append_tag(Aad::from(context(owner, account)), &mut body)
             .map_err(|_| TrustError::Crypto("locking a secret away"))?;
         let mut stored = nonce.as_ref().to_vec();
         stored.append(&mut body);
@@ -74,7 +77,7 @@ impl Vault {
     /// [`TrustError::Vault`].
     pub fn unlock(
         &self,
-        desk: &DeskId,
+        owner: &str,
         account: &AccountId,
         stored: &[u8],
     ) -> Result<Secret, TrustError> {
@@ -85,7 +88,7 @@ impl Vault {
         let mut body = Zeroizing::new(body.to_vec());
         let plain = self
             .0
-            .open_in_place(nonce, Aad::from(context(desk, account)), &mut body)
+            .open_in_place(nonce, Aad::from(context(owner, account)), &mut body)
             .map_err(|_| TrustError::Vault)?;
         let text = std::str::from_utf8(plain).map_err(|_| TrustError::Vault)?;
         Secret::new(text.to_owned()).map_err(|_| TrustError::Vault)
@@ -98,8 +101,8 @@ impl Vault {
     }
 }
 
-fn context(desk: &DeskId, account: &AccountId) -> Vec<u8> {
-    format!("carillon-vault-v1\n{desk}\n{account}").into_bytes()
+fn context(owner: &str, account: &AccountId) -> Vec<u8> {
+    format!("carillon-vault-v1\n{owner}\n{account}").into_bytes()
 }
 
 #[cfg(test)]
@@ -110,20 +113,21 @@ mod tests {
     fn a_secret_opens_under_its_own_key_desk_and_account_only() {
         let folder = tempfile::tempdir().unwrap();
         let vault = Vault::create(&folder.path().join("vault.key")).unwrap();
-        let desk: DeskId = "0123456789abcdef0123456789abcdef".parse().unwrap();
+        let desk = "0123456789abcdef0123456789abcdef";
         let account: AccountId = "main".parse().unwrap();
         let secret = Secret::new("correct horse".into()).unwrap();
-        let stored = vault.lock(&desk, &account, &secret).unwrap();
+        let stored = vault.lock(desk, &account, &secret).unwrap();
         assert!(!stored.windows(7).any(|w| w == b"correct"));
         let again = Vault::open(&folder.path().join("vault.key")).unwrap();
-        assert_eq!(again.unlock(&desk, &account, &stored).unwrap(), secret);
+        assert_eq!(again.unlock(desk, &account, &stored).unwrap(), secret);
+        assert!(again.unlock(FLEET, &account, &stored).is_err());
         assert!(
             again
-                .unlock(&desk, &"other".parse().unwrap(), &stored)
+                .unlock(desk, &"other".parse().unwrap(), &stored)
                 .is_err()
         );
-        assert!(again.unlock(&desk, &account, &stored[..5]).is_err());
+        assert!(again.unlock(desk, &account, &stored[..5]).is_err());
         let other = Vault::create(&folder.path().join("other.key")).unwrap();
-        assert!(other.unlock(&desk, &account, &stored).is_err());
+        assert!(other.unlock(desk, &account, &stored).is_err());
     }
 }

@@ -57,7 +57,7 @@ pub enum ContactError {
     Unknown(String),
     /// Not the user's.
     #[error(
-        "contact {0:?} is not written down on this desk: it comes from the configuration or a phonebook, and changes there"
+        "contact {0:?} is not written down on this desk: it comes from the configuration, a phonebook or a directory, and changes there"
     )]
     Elsewhere(String),
     /// Not written.
@@ -180,7 +180,9 @@ impl Contacts {
     pub fn remove(&self, id: &str) -> Result<(), ContactError> {
         let shown = || id.chars().take(80).collect::<String>();
         let Some(number) = id.strip_prefix("local-") else {
-            let elsewhere = id.starts_with("config-") || id.starts_with("book-");
+            let elsewhere = ["config-", "book-", "ldap-"]
+                .iter()
+                .any(|begin| id.starts_with(begin));
             return Err(if elsewhere {
                 ContactError::Elsewhere(shown())
             } else {

@@ -71,6 +71,28 @@ impl Reach {
         })
     }
 
+    /// What names it among others.
+    #[must_use]
+    pub fn key(&self) -> String {
+        format!("{}@{}", self.user, self.host.as_deref().unwrap_or_default())
+    }
+
+    /// Whether it is a number, and no name.
+    #[must_use]
+    pub fn is_number(&self) -> bool {
+        self.digits
+    }
+
+    /// The end by which it can be told, and whether that is the whole of it.
+    #[must_use]
+    pub fn end(&self) -> (&str, bool) {
+        match self.user.len().checked_sub(ENOUGH) {
+            // All digits: each is a byte.
+            Some(begin) if self.digits => (&self.user[begin..], false),
+            _ => (&self.user, true),
+        }
+    }
+
     /// Whether both mean the same.
     #[must_use]
     pub fn meets(&self, other: &Self) -> bool {

@@ -1,7 +1,7 @@
 //! The service that keeps contacts and calls together: lamps as they change, and the names of callers that
-//! only a phonebook knows.
+//! only a phonebook or a directory knows.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use actix::{Actor, AsyncContext as _, Context, Handler, Recipient};
 
@@ -28,7 +28,8 @@ pub struct Setup {
 /// The actor.
 pub struct ContactsService {
     setup: Setup,
-    looked_up: BTreeSet<u32>,
+    /// Calls with the far side that was looked up last: a redirected call has another.
+    looked_up: BTreeMap<u32, String>,
 }
 
 impl ContactsService {
@@ -37,23 +38,33 @@ impl ContactsService {
     pub fn new(setup: Setup) -> Self {
         Self {
             setup,
-            looked_up: BTreeSet::new(),
+            looked_up: BTreeMap::new(),
         }
     }
 
-    /// Looks into the phonebooks while it rings already: nobody waits for the name.
+    /// Looks into phonebooks, then directories, while it rings already: nobody waits for the name.
     fn look_up(&mut self, call: u32, peer: String) {
-        if self.looked_up.len() >= MAX_CALLS || !self.looked_up.insert(call) {
+        let known = self.looked_up.get(&call);
+        if known == Some(&peer) || known.is_none() && self.looked_up.len() >= MAX_CALLS {
             return;
         }
-        let phonebooks = self.setup.books.phonebooks.clone();
-        if phonebooks.is_empty() {
+        self.looked_up.insert(call, peer.clone());
+        let Books {
+            phonebooks,
+            directories,
+            ..
+        } = self.setup.books.clone();
+        if phonebooks.is_empty() && directories.is_empty() {
             return;
         }
         let give = self.setup.name.clone();
         actix_rt::spawn(async move {
-            if let Some(name) = phonebooks.name_of(&peer).await {
-                give.do_send(NameCall { call, name });
+            let name = match phonebooks.name_of(&peer).await {
+                Some(name) => Some(name),
+                None => directories.name_of(&peer).await,
+            };
+            if let Some(name) = name {
+                give.do_send(NameCall { call, peer, name });
             }
         });
     }

@@ -18,7 +18,7 @@ pub struct ContactView {
     pub name: String,
     /// A number or SIP address.
     pub number: String,
-    /// `local`, `config`, or the name of a phonebook.
+    /// `local`, `config`, or the name of a phonebook or directory.
     pub source: String,
     /// What its lamp shows, where an account watches it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

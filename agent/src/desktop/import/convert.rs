@@ -7,7 +7,7 @@ use super::ini::Ini;
 use super::keys::{Becomes, becomes};
 use super::password::Passwords;
 use super::yaml::Node;
-use super::{account, features, hooks};
+use super::{account, features, hooks, sound};
 
 /// The most accounts of one file.
 const MAX_ACCOUNTS: usize = 100;
@@ -93,7 +93,7 @@ pub(super) fn convert(mut source: Source<'_>) -> Converted {
     }
     let sections = vec![
         ("accounts", Node::List(accounts)),
-        ("media", features::media(&mut source)),
+        ("media", sound::media(&mut source)),
         ("network", features::network(&mut source)),
         ("hooks", hooks::convert(&mut source)),
         ("contacts", Node::List(voicemail)),

@@ -1,9 +1,9 @@
-//! Settings of MicroSIP that count for all its accounts: calling features, sound, ports, directory.
+//! Settings of MicroSIP that count for all its accounts: calling features, ports, directory.
 
 use super::convert::Source;
 use super::dial_plan;
 use super::yaml::Node;
-use carillon_schemas::dial_rule::DialRule;
+use carillon_schemas::dial_rule::{DialRule, MAX_RULES};
 use carillon_schemas::phonebook::Phonebook;
 
 /// Calling features of an account.
@@ -115,18 +115,32 @@ fn plan(source: &mut Source<'_>, section: &str) -> Node {
     if !trouble.is_empty() {
         source.leave(section, "dialPlan", trouble.join("; "));
     }
-    if let Some(prefix) = source.ini.value(section, "dialingPrefix") {
-        let prefixed = DialRule {
+    let prefixed = source.ini.value(section, "dialingPrefix").map(|prefix| {
+        let to = (!prefix.contains('$')).then(|| format!("{prefix}$0"));
+        DialRule {
             pattern: "x.".to_owned(),
-            to: Some(format!("{prefix}$0")),
+            to,
             block: None,
-        };
-        match prefixed.check() {
-            Ok(()) if !prefix.contains('$') => rules.push(prefixed),
-            _ => source.leave(section, "dialingPrefix", "it cannot be dialled"),
         }
+    });
+    let prefix_dials = prefixed.as_ref().is_some_and(|rule| rule.check().is_ok());
+    // What stands last must not be what is cut.
+    let room = MAX_RULES - usize::from(prefix_dials);
+    if rules.len() > room {
+        let first: String = rules[room].pattern.chars().take(40).collect();
+        let why = format!(
+            "of its {} patterns the first {room} come along, as many as an account has: those from {first:?} on are \
+             left out, what they blocked is no longer blocked, and what they changed is dialled as it is",
+            rules.len()
+        );
+        source.leave(section, "dialPlan", why);
+        rules.truncate(room);
     }
-    rules.truncate(200);
+    match prefixed {
+        Some(rule) if prefix_dials => rules.push(rule),
+        Some(_) => source.leave(section, "dialingPrefix", "it cannot be dialled"),
+        None => {}
+    }
     let rule = |rule: DialRule| {
         Node::some(vec![
             ("match", Some(Node::text(rule.pattern))),
@@ -135,44 +149,6 @@ fn plan(source: &mut Source<'_>, section: &str) -> Node {
         ])
     };
     Node::List(rules.into_iter().map(rule).collect())
-}
-
-/// Sound.
-pub(super) fn media(source: &mut Source<'_>) -> Node {
-    let mut device = |key: &str| {
-        let name = source.setting(key)?.to_owned();
-        let usable = name.len() <= 512 && !name.chars().any(char::is_control);
-        if !usable {
-            source.leave("Settings", key, "it is no name of a device");
-        }
-        (usable && !name.eq_ignore_ascii_case("default")).then(|| Node::text(name))
-    };
-    let (input, output) = (device("audioInputDevice"), device("audioOutputDevice"));
-    Node::some(vec![
-        ("input", input),
-        ("output", output),
-        ("codecs", codecs(source)),
-    ])
-}
-
-fn codecs(source: &mut Source<'_>) -> Option<Node> {
-    let wanted = source.setting("audioCodecs")?.to_owned();
-    let (mut known, mut unknown) = (Vec::new(), Vec::new());
-    for codec in wanted.split_whitespace() {
-        let name = codec.split('/').next().unwrap_or_default();
-        match name.to_uppercase().as_str() {
-            "PCMA" if !known.contains(&"pcma") => known.push("pcma"),
-            "PCMU" if !known.contains(&"pcmu") => known.push("pcmu"),
-            "PCMA" | "PCMU" => {}
-            other => unknown.push(other.chars().take(16).collect::<String>()),
-        }
-    }
-    if !unknown.is_empty() {
-        unknown.truncate(32);
-        let why = format!("this version does not speak {}", unknown.join(", "));
-        source.leave("Settings", "audioCodecs", why);
-    }
-    (!known.is_empty()).then(|| Node::List(known.into_iter().map(Node::word).collect()))
 }
 
 /// Ports.

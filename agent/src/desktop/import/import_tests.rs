@@ -119,7 +119,19 @@ fn a_whole_file_becomes_a_desk() {
     );
     assert_eq!(file.accounts[2].id.as_str(), "local");
     assert!(!file.accounts[2].register);
-    assert_eq!(file.media.input(), "Headset Microphone (USB)");
+    let media = &file.media;
+    assert_eq!(media.input(), "Headset Microphone (USB)");
+    assert_eq!(media.output_volume(), 80);
+    // 70 there, raised by both switches: 50 + 20 to the power of 1.7.
+    assert_eq!(media.input_volume(), 200);
+    let ringing = &media.ringing;
+    assert_eq!(ringing.device.as_deref(), Some("Speakers (Realtek)"));
+    assert_eq!(
+        (ringing.sound(), ringing.volume()),
+        ("C:\\Sounds\\ring.wav", 100)
+    );
+    assert_eq!(media.recording.folder(), "C:\\Recordings");
+    assert!(media.recording.auto());
     assert_eq!(file.network.rtp_ports(), 20_000..=20_100);
     assert_eq!(
         file.phonebooks[0].url,
@@ -150,6 +162,121 @@ fn a_whole_file_becomes_a_desk() {
     assert!(
         !yaml.contains("obfuscated1"),
         "an obfuscated password is no password"
+    );
+}
+
+#[test]
+fn levels_mean_what_they_meant() {
+    let imported = |settings: &str| {
+        let (file, report, _) = import(&format!("[Settings]\n{settings}"));
+        let left = report
+            .left
+            .into_iter()
+            .map(|left| left.key)
+            .collect::<Vec<_>>();
+        (file.media, left)
+    };
+    for (settings, expected, told) in [
+        // The switches decide whether it is MicroSIP's own level or the system's.
+        ("volumeInput=70\nswLevelAdjustment=1", Some(70), false),
+        ("volumeInput=70\nswLevelAdjustment=0", None, true),
+        ("volumeInput=70", None, true),
+        (
+            "volumeInput=40\nswLevelAdjustment=1\nmicAmplification=1",
+            Some(40),
+            false,
+        ),
+        (
+            "volumeInput=60\nswLevelAdjustment=1\nmicAmplification=1",
+            Some(100),
+            false,
+        ),
+        (
+            "volumeInput=64\nswLevelAdjustment=1\nmicAmplification=1",
+            Some(138),
+            false,
+        ),
+        ("volumeInput=60\nmicAmplification=1", Some(147), false),
+        ("volumeInput=100\nmicAmplification=1", Some(200), true),
+        ("volumeInput=101\nswLevelAdjustment=1", None, true),
+        ("volumeInput=loud\nswLevelAdjustment=1", None, true),
+    ] {
+        let (media, left) = imported(settings);
+        assert_eq!(
+            media.input_volume,
+            expected.filter(|p| *p != 100),
+            "{settings}"
+        );
+        let named = left.contains(&"[Settings] volumeInput".to_owned());
+        assert_eq!(named, told, "{settings}: {left:?}");
+    }
+    let (media, _) = imported("volumeOutput=100\nvolumeRing=0");
+    assert_eq!((media.output_volume, media.ringing.volume), (None, Some(0)));
+}
+
+#[test]
+fn it_rings_where_it_rang() {
+    let device = |settings: &str| {
+        import(&format!("[Settings]\n{settings}"))
+            .0
+            .media
+            .ringing
+            .device
+    };
+    assert_eq!(
+        device("audioRingDevice=Speakers").as_deref(),
+        Some("Speakers")
+    );
+    // MicroSIP's usual place is the system's, not the headset that calls are heard at.
+    for usual in ["", "audioRingDevice=\n", "audioRingDevice=Default\n"] {
+        let there = device(&format!("{usual}audioOutputDevice=Headset"));
+        assert_eq!(there.as_deref(), Some("default"), "{usual}");
+        assert_eq!(device(usual), None);
+    }
+    for (path, comes) in [
+        ("C:\\r.WAV", true),
+        ("\\\\server\\r.wav", true),
+        ("r.wav", false),
+        ("C:\\r.mp3", false),
+    ] {
+        let (file, report, _) = import(&format!("[Settings]\nringingSound={path}"));
+        assert_eq!(file.media.ringing.sound.is_some(), comes, "{path}");
+        assert_eq!(report.left.is_empty(), comes, "{path}");
+    }
+}
+
+#[test]
+fn a_dial_plan_that_is_too_long_says_where_it_is_cut() {
+    let plan = |count: usize| {
+        let patterns: Vec<_> = (0..count).map(|n| format!("<9{n:03}:>x.")).collect();
+        let ini = format!(
+            "[Account1]\nusername=7\nserver=pbx\ndialPlan=({})\ndialingPrefix=0\n",
+            patterns.join("|")
+        );
+        let (file, report, yaml) = import(&ini);
+        let left = report
+            .left
+            .into_iter()
+            .find(|left| left.key == "[Account1] dialPlan");
+        (file.accounts[0].features.dial_plan.clone(), left, yaml)
+    };
+    let (rules, left, _) = plan(199);
+    assert_eq!((rules.len(), left), (200, None));
+    let (rules, left, yaml) = plan(201);
+    assert_eq!(rules.len(), 200);
+    assert_eq!(
+        rules[199].to.as_deref(),
+        Some("0$0"),
+        "the prefix comes along"
+    );
+    let why = left.unwrap().why;
+    assert!(
+        why.contains("201 patterns") && why.contains("9199(x.)"),
+        "{why}"
+    );
+    assert!(
+        yaml.contains("# not carried over: [Account1] dialPlan"),
+        "{yaml}"
     );
 }
 

@@ -43,9 +43,8 @@ const fn account(name: &'static str, becomes: Becomes) -> Key {
 
 const NO_VIDEO: Becomes = Nothing("there is no video");
 const NO_WINDOW: Becomes = Nothing("there is no window: the panel is a page ('carillon open')");
-const BY_SOUND_SYSTEM: Becomes =
-    Nothing("levels are the sound system's; 'carillon volume' sets them");
-const BY_HAND: Becomes = Nothing("recording is begun in the call ('carillon record')");
+const IN_INPUT_VOLUME: Becomes =
+    Nothing("it says how volumeInput counts, and is reckoned in there");
 const NOT_YET: Becomes = Nothing("not in this version");
 const FEATURE_CODE: Becomes = Nothing(
     "transfer and pickup are done by SIP itself; a feature code can be dialled or sent as DTMF",
@@ -53,21 +52,15 @@ const FEATURE_CODE: Becomes = Nothing(
 
 /// The table.
 pub const KEYS: &[Key] = &[
-    settings(
-        "ringingSound",
-        Nothing("the desk rings with a sound of its own"),
-    ),
-    settings("volumeRing", BY_SOUND_SYSTEM),
-    settings("volumeOutput", BY_SOUND_SYSTEM),
-    settings("volumeInput", BY_SOUND_SYSTEM),
-    settings(
-        "audioRingDevice",
-        Nothing("chosen on the desk ('carillon devices')"),
-    ),
+    settings("ringingSound", Setting("media.ringing.sound")),
+    settings("volumeRing", Setting("media.ringing.volume")),
+    settings("volumeOutput", Setting("media.output_volume")),
+    settings("volumeInput", Setting("media.input_volume")),
+    settings("audioRingDevice", Setting("media.ringing.device")),
     settings("audioOutputDevice", Setting("media.output")),
     settings("audioInputDevice", Setting("media.input")),
-    settings("micAmplification", BY_SOUND_SYSTEM),
-    settings("swLevelAdjustment", BY_SOUND_SYSTEM),
+    settings("micAmplification", IN_INPUT_VOLUME),
+    settings("swLevelAdjustment", IN_INPUT_VOLUME),
     settings("audioCodecs", Setting("media.codecs")),
     settings(
         "VAD",
@@ -113,10 +106,13 @@ pub const KEYS: &[Key] = &[
         "portKnockerPorts",
         Nothing("a port that must be knocked at is the firewall's business"),
     ),
-    settings("recordingPath", BY_HAND),
-    settings("recordingFormat", BY_HAND),
-    settings("autoRecording", BY_HAND),
-    settings("recordingButton", BY_HAND),
+    settings("recordingPath", Setting("media.recording.folder")),
+    settings("recordingFormat", Nothing("recordings are WAV")),
+    settings("autoRecording", Setting("media.recording.auto")),
+    settings(
+        "recordingButton",
+        Nothing("a call can be recorded at any time ('carillon record')"),
+    ),
     settings(
         "singleMode",
         Nothing("every call is shown; accounts[].max_calls bounds them"),
@@ -129,7 +125,10 @@ pub const KEYS: &[Key] = &[
         Nothing("an incoming call can always be declined"),
     ),
     settings("DTMFMethod", Setting("accounts[].features.dtmf")),
-    settings("localDTMF", Nothing("keys make no sound here")),
+    settings(
+        "localDTMF",
+        Nothing("a key is always heard while it is sent"),
+    ),
     settings("autoAnswer", Setting("accounts[].features.auto_answer")),
     settings(
         "autoAnswerDelay",

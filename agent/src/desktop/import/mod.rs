@@ -12,6 +12,7 @@ mod hooks;
 mod ini;
 mod keys;
 mod password;
+mod sound;
 mod yaml;
 
 use carillon_schemas::fleet_file::FleetFile;

@@ -51,7 +51,11 @@ pub enum ReadError {
 
 impl Entries {
     /// Adds a person's numbers. What is no name or no number is left out.
-    pub(super) fn add<'a>(&mut self, name: &str, numbers: impl IntoIterator<Item = &'a str>) {
+    pub(in crate::desktop) fn add<'a>(
+        &mut self,
+        name: &str,
+        numbers: impl IntoIterator<Item = &'a str>,
+    ) {
         let name = line(name);
         for number in numbers.into_iter().take(MAX_NUMBERS) {
             let number = line(number);
@@ -80,8 +84,10 @@ impl Entries {
     }
 }
 
-/// On one line, without what steers terminals, and not too long.
+/// On one line, without what steers terminals or turns the direction of writing, and not too long.
 fn line(text: &str) -> String {
+    let turns = |c: &char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let text: String = text.chars().filter(|c| !turns(c)).collect();
     let mut line = String::new();
     for word in text.split(|c: char| c.is_whitespace() || c.is_control()) {
         if word.is_empty() {

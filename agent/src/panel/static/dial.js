@@ -59,8 +59,16 @@ export function numberTyped() {
   const text = box().value.trim();
   if (text.length < 2) return show([]);
   typing = setTimeout(async () => {
-    const found = await find(text);
-    if (box().value.trim() === text) show(found);
+    for (const directories of [false, true]) {
+      const found = await find(text, directories);
+      if (box().value.trim() !== text) return;
+      if (!directories) show(found);
+      else if (found.length > state.found.length) {
+        // Behind those that are shown already: what is picked stays.
+        state.found = found;
+        changed();
+      }
+    }
   }, PAUSE);
 }
 

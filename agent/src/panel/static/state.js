@@ -131,12 +131,15 @@ export async function learnLinks() {
   changed();
 }
 
-/** The contacts that fit the search. */
+/** The contacts that fit the search: those known here first, then with those of directories, which may take their time. */
 export async function learnContacts() {
-  const search = encodeURIComponent(state.contactSearch);
-  const answer = await look(`/v1/contacts?search=${search}&limit=200`);
-  if (answer) state.contacts = list(answer, "contacts");
-  changed();
+  const text = state.contactSearch;
+  for (const directories of text.length < 2 ? [false] : [false, true]) {
+    const answer = await look(`/v1/contacts?search=${encodeURIComponent(text)}&limit=200&directories=${directories}`);
+    if (text !== state.contactSearch) return;
+    if (answer) state.contacts = list(answer, "contacts");
+    changed();
+  }
 }
 
 /** The calls of the past that fit the search. */
@@ -163,9 +166,9 @@ export async function learnSound() {
   changed();
 }
 
-/** Whom a search finds, for the box one dials in. */
-export async function find(text) {
-  const answer = await look(`/v1/contacts?search=${encodeURIComponent(text)}&limit=6`);
+/** Whom a search finds, for the box one dials in; directories are asked or not. */
+export async function find(text, directories) {
+  const answer = await look(`/v1/contacts?search=${encodeURIComponent(text)}&limit=6&directories=${directories}`);
   return list(answer, "contacts");
 }
 

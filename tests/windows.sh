@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The Windows programs: cross-built, packed into signed MSIs, and one of those installed,
 # used, upgraded and removed under Wine (tests/tests/windows.rs). Real parts: Kamailio, carillon-server, Wine.
+# Then the unit tests of the crates that the program is made of, under Wine too (tests/wine/units.sh).
 #
 #   tests/windows.sh            everything
 #   CARILLON_BIN_DIR            where the Linux programs are [target/release]
@@ -45,3 +46,5 @@ cd "$root"
 # With the features of the suites' build, so that nothing is compiled twice.
 cargo test --quiet --workspace --all-features --test windows -- --nocapture
 lap "installed, used, upgraded and removed under Wine"
+tests/wine/units.sh "$CARILLON_WINDOWS_PARTS/bcryptprimitives.dll"
+lap "unit tests under Wine"

@@ -112,16 +112,16 @@ if wants units; then
     suite "examples in the documentation" harness cargo test --quiet --workspace --all-features --doc
 fi
 # What builds or boots, and is not judged by time, goes side by side: the agent's release build links for minutes on one core.
-# Builds into different folders do not wait for each other.
+# Builds into different folders do not wait for each other, and step back for the Windows programs, which make sound.
 wants_programs() { wants e2e || wants fleet || wants bench || wants demo || wants debian; }
 agent_program() {
-    deploy/programs.sh carillon || return
+    nice -n 10 deploy/programs.sh carillon || return
     # What the benchmark would build else.
-    ! wants bench || cargo build --quiet --release -p carillon-sip --examples
+    ! wants bench || nice -n 10 cargo build --quiet --release -p carillon-sip --examples
 }
 if wants_programs; then
     behind "release build: agent" one agent_program
-    behind "release build: server and instruments" one deploy/programs.sh carillon-server carillon-fleet bench tone-check
+    behind "release build: server and instruments" one nice -n 10 deploy/programs.sh carillon-server carillon-fleet bench tone-check
 fi
 if wants windows; then
     # The programs of the build of all tests do for the Linux side of it.

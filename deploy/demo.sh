@@ -92,10 +92,7 @@ else
     need_packages "${BUILD_PACKAGES[@]}"
     need_rust
     say "building carillon and carillon-server (the first time takes some minutes)"
-    (cd "$root" &&
-        cargo build --quiet --release -p carillon-agent &&
-        cargo build --quiet --release -p carillon-server &&
-        cargo build --quiet --release -p carillon-tests --no-default-features --bin tone-check)
+    "$root/deploy/programs.sh" carillon carillon-server tone-check
     bin=${CARGO_TARGET_DIR:-$root/target}/release
 fi
 for program in carillon carillon-server tone-check; do

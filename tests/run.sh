@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is needed and runs everything: unit tests of all crates, the end-to-end suites on
-# real Kamailio, SIPp and baresip, the fleet simulator, the benchmark in its short form, the demo.
+# real Kamailio, SIPp and baresip, the MSI under Wine, the fleet simulator, the benchmark in its short form, the demo.
 #
 #   tests/run.sh                everything
 #   tests/run.sh NAME…          only these: units, fuzz, lab, e2e, fleet, bench, demo, windows, debian
@@ -10,7 +10,7 @@ cd "$root" || exit 1
 # shellcheck source=../deploy/demo/packages.sh
 source deploy/demo/packages.sh
 target=${CARGO_TARGET_DIR:-$root/target}
-wanted=" ${*:-units fuzz lab e2e fleet bench demo debian} "
+wanted=" ${*:-units windows fuzz lab e2e fleet bench demo debian} "
 for name in $wanted; do
     case $name in units | fuzz | lab | e2e | fleet | bench | demo | windows | debian) ;;
     *) echo "run.sh: ${name@Q} is none of: units fuzz lab e2e fleet bench demo windows debian" >&2; exit 2 ;; esac
@@ -29,32 +29,55 @@ logs=$(mktemp -d) || exit 1
 log=$logs/suite
 trap 'rm -rf "$logs"' EXIT
 
-# Adds up the tests that cargo's harness counted in $log; a run that ends badly without one that
-# failed (a build error, an abort) counts as one failure.
-count() {
-    local name=$1 code=$2 ok bad
-    ok=$(awk '/^test result:/ { sum += $4 } END { print sum + 0 }' "$log")
-    bad=$(awk '/^test result:/ { sum += $6 } END { print sum + 0 }' "$log")
+# tally NAME KIND CODE SECONDS LOG : KIND 'harness' is counted by the tests in the log, of which a run that ends badly without
+# one that failed (a build error, an abort) counts as one failure; KIND 'one' as one test.
+tally() {
+    local name=$1 kind=$2 code=$3 took=$4 log=$5 ok=0 bad=0
+    if [ "$kind" = harness ]; then
+        ok=$(awk '/^test result:/ { sum += $4 } END { print sum + 0 }' "$log")
+        bad=$(awk '/^test result:/ { sum += $6 } END { print sum + 0 }' "$log")
+    elif [ "$code" -eq 0 ]; then
+        ok=1
+    fi
     [ "$code" -ne 0 ] && [ "$bad" -eq 0 ] && bad=1
     passed=$((passed + ok)) failed=$((failed + bad))
     [ "$bad" -ne 0 ] && failures+=("$name")
+    durations+=("$(printf '%5d s  %s' "$took" "$name")")
 }
 
-# suite NAME KIND COMMAND… : KIND 'harness' is counted test by test, 'one' as one test.
+# suite NAME KIND COMMAND… : now.
 suite() {
     local name=$1 kind=$2 began=$SECONDS code; shift 2
     echo "## $name"
     "$@" 2>&1 | tee "$log"
     code=${PIPESTATUS[0]}
-    if [ "$kind" = harness ]; then
-        count "$name" "$code"
-    elif [ "$code" -eq 0 ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1)) failures+=("$name")
-    fi
-    durations+=("$(printf '%5d s  %s' $((SECONDS - began)) "$name")")
+    tally "$name" "$kind" "$code" $((SECONDS - began)) "$log"
     return "$code"
+}
+
+# behind NAME KIND COMMAND… : beside what follows, until `join`.
+behind=()
+behind() {
+    local name=$1 kind=$2; shift 2
+    behind+=("$name" "$kind")
+    (
+        began=$SECONDS
+        "$@" >"$logs/$name" 2>&1
+        echo "$? $((SECONDS - began))" >"$logs/$name.end"
+    ) &
+}
+join() {
+    local name kind code took
+    wait
+    set -- "${behind[@]}"
+    behind=()
+    while [ $# -gt 0 ]; do
+        name=$1 kind=$2; shift 2
+        read -r code took <"$logs/$name.end" || code=1 took=0
+        echo "## $name"
+        cat "$logs/$name"
+        tally "$name" "$kind" "$code" "$took" "$logs/$name"
+    done
 }
 wants() { [[ $wanted == *" $1 "* ]]; }
 
@@ -88,59 +111,31 @@ if wants units; then
     run_binaries all-units house docs
     suite "examples in the documentation" harness cargo test --quiet --workspace --all-features --doc
 fi
-# The release builds link for minutes on one core each, and fuzzing takes what is left: all side by side. Nothing here is
-# judged by time. Each has a folder of its own, since cargo lets one build at a time into a folder; and each package is built
-# by itself, since features asked for by one must not grow the other.
-wants_programs() { wants e2e || wants fleet || wants bench || wants demo || wants windows || wants debian; }
-builds=()
-# built NAME COMMAND… : in the background, with its output and its time kept.
-built() {
-    local name=$1; shift
-    builds+=("$name")
-    (
-        began=$SECONDS
-        "$@" >"$logs/$name" 2>&1
-        echo "$? $((SECONDS - began))" >"$logs/$name.end"
-    ) &
-}
-server_program() {
-    cargo build --quiet --release -p carillon-server --target-dir "$target/server" &&
-        cp "$target/server/release/carillon-server" "$target/release/carillon-server"
-}
-instruments() {
-    cargo build --quiet --release -p carillon-tests --bins --target-dir "$target/instruments" &&
-        cp "$target"/instruments/release/{bench,tone-check,carillon-fleet} "$target/release/"
+# What builds or boots, and is not judged by time, goes side by side: the agent's release build links for minutes on one core.
+# Builds into different folders do not wait for each other, and step back for the Windows programs, which make sound.
+wants_programs() { wants e2e || wants fleet || wants bench || wants demo || wants debian; }
+agent_program() {
+    nice -n 10 deploy/programs.sh carillon || return
+    # What the benchmark would build else.
+    ! wants bench || nice -n 10 cargo build --quiet --release -p carillon-sip --examples
 }
 if wants_programs; then
-    mkdir -p "$target/release"
-    built "release build: agent" cargo build --quiet --release -p carillon-agent
-    built "release build: server" server_program
-    wants windows && built "build for Windows" deploy/windows/build.sh programs
+    behind "release build: agent" one agent_program
+    behind "release build: server and instruments" one nice -n 10 deploy/programs.sh carillon-server carillon-fleet bench tone-check
+fi
+if wants windows; then
+    # The programs of the build of all tests do for the Linux side of it.
+    behind "windows" harness env CARILLON_BIN_DIR="$target/debug" tests/windows.sh
 fi
 if wants debian; then
     rm -rf "$target/debian"
-    built "a fresh Debian" tests/debian.sh --base "$target/debian"
+    behind "a fresh Debian" one tests/debian.sh --base "$target/debian"
 fi
 if wants fuzz; then
     suite "fuzz targets, 20 s each" one tests/fuzz.sh 20
 fi
-if wants_programs; then
-    echo "## release builds"
-    wait
-    built "release build: instruments" instruments
-    wait
-    for name in "${builds[@]}"; do
-        read -r code took <"$logs/$name.end" || code=1 took=0
-        durations+=("$(printf '%5d s  %s' "$took" "$name")")
-        if [ "$code" -eq 0 ]; then
-            passed=$((passed + 1))
-        else
-            failed=$((failed + 1)) failures+=("$name")
-            cat "$logs/$name"
-        fi
-    done
-    export CARILLON_BIN_DIR=$target/release
-fi
+join
+wants_programs && export CARILLON_BIN_DIR=$target/release
 if wants lab; then
     run_binaries lab
 fi
@@ -162,9 +157,6 @@ if wants fleet; then
 fi
 if wants bench; then
     suite "benchmark, short" one tests/bench/run.sh --short
-fi
-if wants windows; then
-    suite "windows" one tests/windows.sh
 fi
 if wants demo; then
     suite "demo" one deploy/demo.sh --once

@@ -23,8 +23,7 @@ target=${CARGO_TARGET_DIR:-$root/target}
 if [ -n "${CARILLON_BIN_DIR-}" ]; then
     bin=$CARILLON_BIN_DIR
 else
-    cargo build --quiet --release -p carillon-agent
-    cargo build --quiet --release -p carillon-server
+    deploy/programs.sh carillon carillon-server
     bin=$target/release
 fi
 # With the features of the suites' build, so that nothing is compiled twice.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Packs carillon.exe into a signed MSI. Any warning of a tool is an error: wixl drops what it does not know and goes on.
+# Packs carillon.exe, and carillonw.exe beside it, into a signed MSI. Any warning of a tool is an error: wixl drops what it does not know and goes on.
 #
 #   deploy/windows/msi.sh VERSION CERTIFICATE.pem KEY.pem OUT.msi [CARILLON.exe]
 #
@@ -10,7 +10,8 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 version=$1 certificate=$(realpath "$2") key=$(realpath "$3") out=$(realpath -m "$4")
-exe=$(realpath "${5:-${CARILLON_WINDOWS_DIR:-$root/target/windows}/carillon.exe}")
+programs=$(realpath -m "${CARILLON_WINDOWS_DIR:-$root/target/windows}")
+exe=$(realpath "${5:-$programs/carillon.exe}")
 [[ $version =~ ^[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,5}$ ]] || {
     echo "msi.sh: ${version@Q} is no version for Windows: three numbers, at most 255.255.65535" >&2; exit 2; }
 build=$(mktemp -d -t carillon-msi-XXXXXX)
@@ -29,6 +30,7 @@ cp "$here/carillon.wxs" "$here/carillon.ico" "$build/"
 x86_64-w64-mingw32-gcc -O2 -Wall -Wextra -Werror -s -shared -static-libgcc -Wl,--no-insert-timestamp \
     -o "$build/unsigned.dll" "$here/ticket.c" -lmsi -lshell32
 sign "$exe" "$build/carillon.exe"
+sign "$programs/carillonw.exe" "$build/carillonw.exe"
 sign "$build/unsigned.dll" "$build/ticket.dll"
 
 (cd "$build" && wixl -a x64 -D "Version=$version" -o carillon.msi carillon.wxs) >"$build/wixl.log" 2>&1 || {
@@ -54,6 +56,8 @@ patches=(
     "UPDATE CustomAction SET Type = 2 WHERE Action = 'Check'"
     "UPDATE CustomAction SET Type = 2 WHERE Action = 'CheckUpgrade'"
     "UPDATE CustomAction SET Type = 2 WHERE Action = 'CheckConfig'"
+    # The same, deferred, as the system; without it the installation still comes to its end.
+    "UPDATE CustomAction SET Type = 3138 WHERE Action = 'MakeWay'"
     # Again after one second, after ten, after a minute from then on, also when it ended with an error of its own.
     'CREATE TABLE MsiServiceConfigFailureActions (MsiServiceConfigFailureActions CHAR(72) NOT NULL, Name CHAR(255) NOT NULL, Event SHORT NOT NULL, ResetPeriod LONG, RebootMessage CHAR(255), Command CHAR(255), Actions CHAR(255), DelayActions CHAR(255), Component_ CHAR(72) NOT NULL PRIMARY KEY MsiServiceConfigFailureActions)'
     "INSERT INTO MsiServiceConfigFailureActions (MsiServiceConfigFailureActions, Name, Event, ResetPeriod, Actions, DelayActions, Component_) VALUES ('Restart', 'Carillon', 1, 86400, '1[~]1[~]1', '1000[~]10000[~]60000', 'Program')"
@@ -79,6 +83,7 @@ expect CustomAction 'DropTicket|3393'
 expect CustomAction 'Check|2|new.exe|service check'
 expect CustomAction 'CheckUpgrade|2|new.exe|service check --upgrade'
 expect CustomAction 'CheckConfig|2|new.exe|service check --config "[AGENTCONFIG]"'
+expect CustomAction 'MakeWay|3138|new.exe|service make-way "[INSTALLDIR]carillon.exe"'
 expect MsiServiceConfigFailureActions 'Restart|Carillon|1|86400|'
 expect MsiServiceConfig 'RestartOnError|Carillon|1|4|1|Program'
 

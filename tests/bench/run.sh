@@ -14,11 +14,7 @@ need_packages "${LAB_PACKAGES[@]}" >&2
 if [ -z "${CARILLON_BIN_DIR-}" ]; then
     need_packages "${BUILD_PACKAGES[@]}" >&2
     need_rust
-    # One package at a time: features asked for by one must not grow the other.
-    (cd "$root" &&
-        cargo build --quiet --release -p carillon-agent &&
-        cargo build --quiet --release -p carillon-server &&
-        cargo build --quiet --release -p carillon-tests --no-default-features --bins)
+    "$root/deploy/programs.sh" carillon carillon-server bench tone-check
     export CARILLON_BIN_DIR=${CARGO_TARGET_DIR:-$root/target}/release
 fi
 # The phone that answers SIPp's calls, and the reading of messages, are examples of the crate itself.

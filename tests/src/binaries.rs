@@ -15,7 +15,7 @@ pub fn workspace() -> PathBuf {
 /// # Errors
 /// [`Fault::Missing`] with the build command.
 pub fn agent() -> Outcome<PathBuf> {
-    find("carillon", "carillon-agent")
+    find("carillon")
 }
 
 /// The agent built with `panic-injection`, found by `CARILLON_INJECTION_BIN_DIR`.
@@ -36,7 +36,7 @@ pub fn agent_with_injection() -> Outcome<PathBuf> {
 /// # Errors
 /// [`Fault::Missing`] with the build command.
 pub fn server() -> Outcome<PathBuf> {
-    find("carillon-server", "carillon-server")
+    find("carillon-server")
 }
 
 /// The fleet simulator, `carillon-fleet`.
@@ -44,7 +44,7 @@ pub fn server() -> Outcome<PathBuf> {
 /// # Errors
 /// [`Fault::Missing`] with the build command.
 pub fn fleet() -> Outcome<PathBuf> {
-    find("carillon-fleet", "carillon-tests")
+    find("carillon-fleet")
 }
 
 /// An example of one of our packages, built for release.
@@ -60,12 +60,12 @@ pub fn example(name: &str, package: &str) -> Outcome<PathBuf> {
     )
 }
 
-fn find(program: &str, package: &str) -> Outcome<PathBuf> {
+fn find(program: &str) -> Outcome<PathBuf> {
     let folder = std::env::var_os("CARILLON_BIN_DIR")
         .map_or_else(|| workspace().join("target/release"), PathBuf::from);
     existing(
         folder.join(program),
-        &format!("cargo build --release -p {package}"),
+        &format!("deploy/programs.sh {program}"),
     )
 }
 

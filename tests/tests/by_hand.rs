@@ -59,7 +59,7 @@ fn the_readmes_commands_work_as_written() {
     );
     let mut done = Vec::new();
     for command in commands() {
-        if command.starts_with("cargo build") {
+        if command == "deploy/programs.sh" {
             continue;
         }
         // The one place where the programs stand, and the one port, may be others here.

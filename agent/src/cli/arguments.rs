@@ -326,6 +326,11 @@ pub(super) enum ServiceVerb {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// Let the file of a program be replaced while the program runs, as installers do.
+    MakeWay {
+        /// The program.
+        program: PathBuf,
+    },
     /// Take the service's state folder away, as installers do.
     Forget {
         /// Keep what makes the desk who it is.

@@ -13,6 +13,7 @@ use super::run;
 use crate::provisioning::identity::{Identity, IdentityError};
 use crate::standalone;
 use crate::state_folder::{StateError, StateFolder, service_path};
+use crate::windows::program_file::make_way;
 use crate::windows::service;
 
 /// What makes the desk who it is: kept on request when the rest goes.
@@ -51,6 +52,10 @@ pub(super) fn carry_out(state: Option<PathBuf>, verb: ServiceVerb) -> Result<(),
         }
         ServiceVerb::Check { config, upgrade } => check(&state, config.as_deref(), upgrade),
         ServiceVerb::Prepare { config } => prepare(&state, config.as_deref()),
+        ServiceVerb::MakeWay { program } => make_way(&program).map_err(|e| {
+            let text = format!("{} stays where it is: {e}", program.display());
+            Failure::new(Exit::Unexpected, "in-use", text)
+        }),
         ServiceVerb::Forget { keep_identity } => forget_within(GONE, &state, keep_identity),
     }
 }

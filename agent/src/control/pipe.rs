@@ -133,7 +133,6 @@ mod tests {
     async fn who_says_nothing_keeps_nobody_out() {
         let name = pipe::name_of(Path::new("C:\\a\\test\\of\\strangers"));
         let mut entrance = LocalPipe::bind(&name, None).unwrap();
-        assert!(LocalPipe::bind(&name, None).is_err(), "the name is taken");
         let (silent, mut speaks) = tokio::task::spawn_blocking({
             let name = name.clone();
             move || (pipe::connect(&name).unwrap(), name)

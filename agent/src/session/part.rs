@@ -33,15 +33,24 @@ const MAX_ANSWER: u64 = 16 << 10;
 #[error("{0}")]
 pub struct Refused(pub String);
 
-/// Serves the service at `socket` until it refuses this user.
+/// Serves the service at `socket` until it refuses this user, or `is_over` says so: that is asked whenever the service was
+/// looked for, since a new version of it may have come with a new version of this program.
 ///
 /// # Errors
 /// What the service said.
-pub async fn run(socket: &Path, devices: Devices) -> Result<(), Refused> {
+pub async fn run(
+    socket: &Path,
+    devices: Devices,
+    mut is_over: impl FnMut() -> bool,
+) -> Result<(), Refused> {
     let mut waits = Backoff::default();
     let mut told = String::new();
     loop {
-        match attach(socket).await {
+        let attached = attach(socket).await;
+        if is_over() {
+            return Ok(());
+        }
+        match attached {
             Ok(Ok((reads, writes))) => {
                 tracing::info!("attached to the service at {}", socket.display());
                 waits.reset();
@@ -189,5 +198,27 @@ fn browse(url: &str) {
         // Waited for, so that nothing of it stays behind.
         Ok(mut child) => drop(tokio::task::spawn_blocking(move || child.wait())),
         Err(error) => tracing::warn!("{} cannot be started: {error} (install it)", OPENER[0]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_part_that_is_over_leaves_and_one_that_is_not_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let nowhere = folder.path().join("nobody.sock");
+        let devices = Devices {
+            input: None,
+            output: None,
+        };
+        let mut looks = 0;
+        let over_at_the_second = || {
+            looks += 1;
+            looks == 2
+        };
+        run(&nowhere, devices, over_at_the_second).await.unwrap();
+        assert_eq!(looks, 2);
     }
 }

@@ -14,6 +14,7 @@ pub mod name_servers;
 pub mod network;
 pub mod pipe;
 pub mod program_data;
+pub mod program_file;
 pub mod service;
 pub mod text;
 pub mod version;

@@ -35,6 +35,10 @@ const MAX_SHOWN: usize = 8;
 
 /// What the user wishes of a call that rings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    not(target_os = "linux"),
+    expect(dead_code, reason = "no screen but Linux's can ask yet")
+)]
 enum Wish {
     Answer,
     Decline,

@@ -64,10 +64,10 @@ pub struct Directory<S> {
     /// Where numbers stand, in the order shown [telephoneNumber, mobile, homePhone].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number_attributes: Option<Vec<String>>,
-    /// The most people of one answer, 1 to 500 [50].
+    /// The most people of one answer, 1 to 500; 50 unless it is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size_limit: Option<u16>,
-    /// The most seconds for one question, from the connection to the last answer, 1 to 30 [5].
+    /// The most seconds for one question, from the connection to the last answer, 1 to 30; 5 unless it is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_limit: Option<u16>,
 }

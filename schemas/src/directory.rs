@@ -36,7 +36,7 @@ pub struct Directory<S> {
     /// The name shown with its people; the id when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// `ldap://host`, `ldaps://host`, each with a port or without [389, 636].
+    /// `ldap://host`, `ldaps://host`, each with a port or without; 389 and 636 when absent.
     pub url: String,
     /// Encrypt an `ldap:` connection before anything is said (RFC 4511 §4.14).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -58,16 +58,16 @@ pub struct Directory<S> {
     /// Finds a caller by `{number}` or `{digits}`; those of `number_attributes` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number_filter: Option<String>,
-    /// Where a person's name stands, the best first [displayName, cn].
+    /// Where a person's name stands, the best first; `displayName`, `cn` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name_attributes: Option<Vec<String>>,
-    /// Where numbers stand, in the order shown [telephoneNumber, mobile, homePhone].
+    /// Where numbers stand, in the order shown; `telephoneNumber`, `mobile`, `homePhone` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number_attributes: Option<Vec<String>>,
-    /// The most people of one answer, 1 to 500; 50 unless it is given.
+    /// The most people of one answer, 1 to 500; 50 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size_limit: Option<u16>,
-    /// The most seconds for one question, from the connection to the last answer, 1 to 30; 5 unless it is given.
+    /// The most seconds for one question, from the connection to the last answer, 1 to 30; 5 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_limit: Option<u16>,
 }

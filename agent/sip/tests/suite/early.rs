@@ -319,7 +319,7 @@ fn early_media_holds_the_answer_back_until_the_prack() {
     );
     send(&mut network, &request("ACK", 1, "ack", &tag, "", ""));
     send(&mut network, &request("BYE", 3, "b", &tag, "", ""));
-    assert!(network.run_until_quiet(Duration::from_secs(60)));
+    assert!(network.run_until_quiet(Duration::from_secs(90)));
     network.assert_empty();
 }
 

@@ -308,7 +308,7 @@ fn strangers_cannot_fill_the_transactions() {
         MAX_STRANGER_TRANSACTIONS
     );
     assert_eq!(network.nodes[0].endpoint.counts().refused, 1);
-    assert!(network.run_until_quiet(Duration::from_secs(60)));
+    assert!(network.run_until_quiet(Duration::from_secs(90)));
     assert_eq!(
         ask(&mut network, &request("OPTIONS", 1000, "later", "", "", "")),
         [200]

@@ -32,7 +32,7 @@ fn bye_with_wrong_tags_ends_nothing() {
         ask(&mut network, &request("BYE", 2, "b4", &tag, "", "")),
         [200]
     );
-    assert!(network.run_until_quiet(Duration::from_secs(60)));
+    assert!(network.run_until_quiet(Duration::from_secs(90)));
     network.assert_empty();
 }
 

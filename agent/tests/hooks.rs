@@ -2,7 +2,6 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -76,11 +75,16 @@ fn message() -> AgentEvent {
     }
 }
 
+/// Written by another process: a child that another test starts meanwhile must not hold it open, or it would not run.
 fn script(folder: &Path, text: &str) -> String {
-    let path = folder.join("program");
-    std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    path.display().to_string()
+    let path = folder.join("program").display().to_string();
+    let write = r##"printf '%s\n' '#!/bin/sh' "$1" >"$0" && chmod 755 "$0""##;
+    let written = std::process::Command::new("/bin/sh")
+        .args(["-c", write, &path, text])
+        .status()
+        .unwrap();
+    assert!(written.success());
+    path
 }
 
 /// How many processes of that program we have started run now. Not their own children: a shell's

@@ -3,7 +3,7 @@
 //! Owns the namespace until dropped. Needs root, as Linux wants it.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
@@ -77,7 +77,7 @@ impl Namespace {
     /// # Errors
     /// [`Fault::System`] when it cannot be written.
     pub fn program(&self, program: &Path) -> Outcome<PathBuf> {
-        use std::os::unix::fs::PermissionsExt as _;
+        use std::io::Write as _;
         let fault = |e| Fault::system(format!("wrap {}", program.display()), e);
         let file = program.file_name().unwrap_or_default();
         let script = self.scripts.path().join(file);
@@ -86,8 +86,22 @@ impl Namespace {
             self.name,
             program.display()
         );
-        std::fs::write(&script, text).map_err(fault)?;
-        std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).map_err(fault)?;
+        // By another process: a child that this one starts meanwhile must not hold the file open, or it would not run.
+        let mut writer = Command::new("install")
+            .args(["-m", "755", "/dev/stdin"])
+            .arg(&script)
+            .stdin(Stdio::piped())
+            .spawn()
+            .map_err(fault)?;
+        // Dropped when it is written, which ends the text.
+        if let Some(mut into) = writer.stdin.take() {
+            into.write_all(text.as_bytes()).map_err(fault)?;
+        }
+        let written = writer.wait().map_err(fault)?;
+        if !written.success() {
+            let failed = std::io::Error::other(format!("install: {written}"));
+            return Err(fault(failed));
+        }
         Ok(script)
     }
 

@@ -53,10 +53,10 @@ fn a_call_shows_on_the_desktop_and_is_answered_there() {
     setup.display_name = Some("Zoë <b>&amp;</b>");
     let mut zoe = Baresip::start(&setup).unwrap();
     kamailio.wait_registered("1002", SOON).unwrap();
-    let at_rest = (
-        sockets(&ours),
-        Footprint::of(ours.pid().unwrap()).unwrap().threads,
-    );
+    let threads = || Footprint::of(ours.pid().unwrap()).unwrap().threads;
+    // `agent.yaml` is watched from a moment after the start on.
+    patience::until_true("the watch of agent.yaml", SOON, || threads() == 2).unwrap();
+    let at_rest = (sockets(&ours), threads());
 
     zoe.dial(OURS).unwrap();
     let line = "CRITICAL: Zoë <b>&amp;</b>: 1002@127.0.0.1 is calling";
@@ -85,10 +85,7 @@ fn a_call_shows_on_the_desktop_and_is_answered_there() {
     section.note("message");
 
     patience::until("nothing kept open", SOON, || {
-        let now = (
-            sockets(&ours),
-            Footprint::of(ours.pid().unwrap()).unwrap().threads,
-        );
+        let now = (sockets(&ours), threads());
         if now == at_rest {
             Ok(())
         } else {

@@ -112,7 +112,7 @@ if wants units; then
     suite "examples in the documentation" harness cargo test --quiet --workspace --all-features --doc
 fi
 # What builds or boots, and is not judged by time, goes side by side: the agent's release build links for minutes on one core.
-# Builds into different folders do not wait for each other, and step back for the Windows programs, which make sound.
+# Builds into different folders do not wait for each other.
 wants_programs() { wants e2e || wants fleet || wants bench || wants demo || wants debian; }
 agent_program() {
     nice -n 10 deploy/programs.sh carillon || return
@@ -123,10 +123,10 @@ if wants_programs; then
     behind "release build: agent" one agent_program
     behind "release build: server and instruments" one nice -n 10 deploy/programs.sh carillon-server carillon-fleet bench tone-check
 fi
+# Not optimised, which would take ten minutes of both cores: `tests/windows.sh` by itself tries what is shipped.
+export CARGO_PROFILE_WINDOWS_OPT_LEVEL=${CARGO_PROFILE_WINDOWS_OPT_LEVEL:-0}
 if wants windows; then
-    # The programs of the build of all tests do for the Linux side of it. What is tried is not optimised, which would take
-    # ten minutes of both cores: `tests/windows.sh` by itself tries what is shipped.
-    behind "windows" harness env CARILLON_BIN_DIR="$target/debug" CARGO_PROFILE_WINDOWS_OPT_LEVEL=0 tests/windows.sh
+    behind "build for Windows" one nice -n 10 deploy/windows/build.sh programs
 fi
 if wants debian; then
     rm -rf "$target/debian"
@@ -136,6 +136,10 @@ if wants fuzz; then
     suite "fuzz targets, 20 s each" one tests/fuzz.sh 20
 fi
 join
+if wants windows; then
+    # Alone, since sound is judged. The programs of the build of all tests do for the Linux side of it.
+    suite "windows" harness env CARILLON_BIN_DIR="$target/debug" tests/windows.sh
+fi
 wants_programs && export CARILLON_BIN_DIR=$target/release
 if wants lab; then
     run_binaries lab

@@ -324,6 +324,25 @@ impl Desk {
         })
     }
 
+    /// Waits until its first call bears a contact's name.
+    ///
+    /// # Errors
+    /// [`Fault::TooLate`] with the calls seen last.
+    pub fn wait_named(&self, name: &str, limit: Duration) -> Outcome<()> {
+        patience::until(
+            &format!("a call named {name} at {}", self.name),
+            limit,
+            || {
+                let status = self.status().map_err(|e| e.to_string())?;
+                if status["calls"][0]["contact"] == name {
+                    Ok(())
+                } else {
+                    Err(status["calls"].to_string())
+                }
+            },
+        )
+    }
+
     /// Waits until no call is left.
     ///
     /// # Errors

@@ -128,14 +128,7 @@ fn newest(desk: &Desk, count: usize) -> Value {
 }
 
 fn name_shown(desk: &Desk, name: &str) {
-    patience::until(&format!("{name} in the status"), SOON, || {
-        let status = desk.status().map_err(|e| e.to_string())?;
-        match status["calls"][0]["contact"] == name {
-            true => Ok(()),
-            false => Err(status["calls"].to_string()),
-        }
-    })
-    .unwrap();
+    desk.wait_named(name, SOON).unwrap();
     let plain = desk.cli(&["status"]).unwrap().success().unwrap();
     assert!(plain.contains(name), "{plain}");
 }

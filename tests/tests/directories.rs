@@ -95,17 +95,6 @@ fn trouble(desk: &Desk, place: usize) -> String {
         .to_owned()
 }
 
-fn caller_shown(desk: &Desk, name: &str) {
-    patience::until(&format!("{name} in the status"), SOON, || {
-        let status = desk.status().map_err(|e| e.to_string())?;
-        match status["calls"][0]["contact"] == name {
-            true => Ok(()),
-            false => Err(status["calls"].to_string()),
-        }
-    })
-    .unwrap();
-}
-
 #[test]
 fn a_directory_knows_who_calls_and_whom_one_looks_for() {
     let section = Section::begin("a directory knows who calls and whom one looks for");
@@ -132,7 +121,7 @@ fn a_directory_knows_who_calls_and_whom_one_looks_for() {
 
     theirs.dial("sip:1001@127.0.0.1").unwrap();
     ours.wait_call("ringing", SOON).unwrap();
-    caller_shown(&ours, "Edgar Extension");
+    ours.wait_named("Edgar Extension", SOON).unwrap();
     theirs.hang_up().unwrap();
     ours.wait_no_call(SOON).unwrap();
     patience::until("the missed call by its name", SOON, || {
@@ -168,7 +157,7 @@ fn a_directory_knows_who_calls_and_whom_one_looks_for() {
     let target = format!("sip:sipp@127.0.0.1:{}", sipp.port());
     let dialled = ours.cli(&["dial", "--account", "alone", &target]).unwrap();
     dialled.success().unwrap();
-    caller_shown(&ours, "Far Fiona");
+    ours.wait_named("Far Fiona", SOON).unwrap();
     sipp.finish(SOON).unwrap();
     section.note("a redirected call bears the name of whom it goes to");
 }

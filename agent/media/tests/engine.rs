@@ -125,8 +125,7 @@ fn a_tone_goes_through_real_sockets_into_a_file() {
     let heard = wav(&path);
     let steady = &heard[4000..4000 + 16_000];
     assert!((tone::frequency(steady) - 440.0).abs() < 1.0);
-    // A busy machine may cost a frame; how pure sound is stands in `virtual_time`.
-    assert!(tone::share(steady, 440.0) > 0.9);
+    assert!(tone::share(steady, 440.0) > 0.99);
 }
 
 #[test]
